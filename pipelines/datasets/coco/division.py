@@ -15,9 +15,16 @@ from typing import NamedTuple
 import msgspec
 
 from pipelines.datasets.coco import records as coco_json
-from pipelines.datasets.coco.layout import Head, Layout, Opened, annotated_images, open_layout
+from pipelines.datasets.coco.layout import (
+    Head,
+    Identify,
+    Layout,
+    Opened,
+    annotated_images,
+    open_layout,
+)
 from pipelines.datasets.coco.records import CocoAnnotation, Undecoded
-from pipelines.datasets.common.entries import rejection
+from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.index import (
     RAWS,
     FileIndex,
@@ -30,7 +37,7 @@ from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malforme
 from schemas.json_decoding import decode
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo
-from schemas.source import Entry, SplitInput, Store, part_of
+from schemas.source import Count, Entry, SplitInput, Store, part_of
 
 _LISTS = ("images", "annotations", "categories")
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
@@ -53,6 +60,7 @@ class Bin(NamedTuple):
     number: int  # from 0
     opened: Opened  # of these images, but for `usable`
     usable: bytes  # packed
+    identify: Identify | None  # the layout's
 
 
 class Division(NamedTuple):
@@ -104,7 +112,7 @@ def divide_coco_layout(
     size = sum(part.end - part.start for part in annotations)
     bins = max(2 * parts, size // _BIN_BYTES)
     pieces = [Slice(split, part.start, part.end, part.first, bins) for part in annotations]
-    return Division(entries, pieces, _bins(split, opened, bins))
+    return Division(entries, pieces, _bins(split, opened, bins, layout.identify))
 
 
 def _head(path: str, store: Store, index: FileIndex) -> Head:
@@ -142,7 +150,15 @@ def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejec
 
 def read_bin(some: Bin, annotations: Iterable[bytes]) -> Iterator[Entry]:
     """Yield the entries of a bin, from what `deal_out` made of all slices for it."""
-    items = _decoded(b"[%b]" % b",".join(annotations))
+    text = b"[%b]" % b",".join(annotations)
+    items: Sequence[Undecoded]
+    if some.identify:
+        raws: list[Raw] = decode(RAWS, text)
+        items, repeated = some.identify(raws)
+        yield Count(Kind.ANNOTATION, "read", len(repeated))
+        yield from rejections(some.split, Kind.ANNOTATION, repeated)
+    else:
+        items = _decoded(text)
     groups, refused = coco_json.group_annotations(items, some.split)
     assert not refused, "annotations without an image are in no bin"
     opened = some.opened._replace(usable=_unpacked(some.usable))
@@ -158,7 +174,9 @@ def _decoded(annotations: bytes) -> Sequence[Undecoded]:
     return decode(RAWS, annotations)
 
 
-def _bins(split: SplitInput, opened: Opened, number: int) -> Iterator[Bin]:
+def _bins(
+    split: SplitInput, opened: Opened, number: int, identify: Identify | None
+) -> Iterator[Bin]:
     """Yield the images of a file in so many bins."""
     usable: list[dict[ItemId, ImageInfo]] = [{} for _ in range(number)]
     for item_id, image in opened.usable.items():
@@ -167,7 +185,8 @@ def _bins(split: SplitInput, opened: Opened, number: int) -> Iterator[Bin]:
     for name in opened.refused:
         refused[_bin_of(as_number(name), number)].append(name)
     for bin_number, (images, names) in enumerate(zip(usable, refused, strict=True)):
-        yield Bin(split, bin_number, _some(opened, images.keys(), names), _packed(images))
+        some = _some(opened, images.keys(), names)
+        yield Bin(split, bin_number, some, _packed(images), identify)
 
 
 def _some(opened: Opened, images: Set[ItemId], refused: Sequence[str]) -> Opened:

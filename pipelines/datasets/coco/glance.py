@@ -78,11 +78,9 @@ class _Sum:
         boxes = [glimpse.bbox for glimpse in glimpses]
         self.number += len(glimpses)
         self.crowds += sum(bool(glimpse.iscrowd) for glimpse in glimpses)
-        self.tiny += sum(
-            width is not None and height is not None and (width < _TINY or height < _TINY)
-            for _, _, width, height in boxes
-        )
-        self.shares += sum(map(_is_share, boxes))
+        tiny = [box for box in boxes if _is_tiny(box)]
+        self.tiny += len(tiny)
+        self.shares += sum(map(_is_share, tiny))
         self.hashes.append(np.fromiter(map(hash, map(_BOXED, glimpses)), np.int64, len(glimpses)))
 
 
@@ -201,6 +199,11 @@ def _sizes(split: SplitInput, annotations: _Sum) -> Iterator[str]:
         f"{tiny:,} of {number:,} boxes are less than {_TINY} pixels wide or high. If they are "
         f"{where}, {remedy}."
     )
+
+
+def _is_tiny(box: lenient.Sides) -> bool:
+    _, _, width, height = box
+    return width is not None and height is not None and (width < _TINY or height < _TINY)
 
 
 def _is_share(box: lenient.Sides) -> bool:

@@ -52,6 +52,11 @@ _UNKNOWN_BOX: Box = (math.nan,) * 4
 ClassesOf = Callable[[CocoImage, Categories], StatedClasses | None]
 
 
+# Returns annotations with ids, for those that may lack them, and the refused ones; a function of a
+# module, for it goes to other workers.
+Identify = Callable[[Sequence[Raw]], tuple[Sequence[Raw], Sequence[Refused]]]
+
+
 def all_pictures(split: SplitInput, store: Store) -> Mapping[str, int]:
     """Return the sizes in bytes of the files in a split's folder of pictures, by path below it."""
     return store.sizes(split.pictures)
@@ -68,6 +73,7 @@ class Layout(NamedTuple):
     images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE
     list_pictures: Callable[[SplitInput, Store], Mapping[str, int]] = all_pictures
     classes_of: ClassesOf = _all_objects
+    identify: Identify | None = None  # of a divided file only
 
 
 class Head(NamedTuple):

@@ -5,7 +5,7 @@ Annotations are skipped but for a user's own, which takes less than half as long
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from pipelines.datasets.coco.categories import check_usable, read_categories
 from pipelines.datasets.coco.glance import glance, glimpse
 from pipelines.datasets.coco.lenient import read_item
 from pipelines.datasets.coco.records import CocoImage
-from pipelines.datasets.common.index import SKIPPED, FileIndex, collector, read_index
+from pipelines.datasets.common.index import SKIPPED, FileIndex, Reader, collector, read_index
 from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.common.text_files import as_text
@@ -29,14 +29,17 @@ def outline_coco_layout(
     name_labels: Callable[[SplitInput, Sequence[str]], str],
     *,
     images: msgspec.json.Decoder[CocoImage] = coco_json.IMAGE,
+    annotations: Reader[Any] = SKIPPED,
 ) -> Outline:
     """Return the outline of one file in COCO's layout; arguments as in `parse_coco_layout`.
+
+    `annotations` reads an owner's annotations while the index is made.
 
     Raises:
         InputFileError: the file as a whole cannot be used, or its categories are not the expected.
     """
     glimpsed = glimpse(split, store) if split.own_file else None
-    file = glimpsed or _skim(split, store)
+    file = glimpsed or _skim(split, store, annotations)
     categories = read_categories(file.categories)
     check_usable(split.file, categories)
     name_labels(split, categories.distinct)
@@ -57,11 +60,11 @@ class _SkimmedFile(NamedTuple):
     indexed: FileIndex | None  # None: the file must be read as a whole
 
 
-def _skim(split: SplitInput, store: Store) -> _SkimmedFile:
+def _skim(split: SplitInput, store: Store, annotations: Reader[Any]) -> _SkimmedFile:
     images: list[Raw] = []
     categories: list[Raw] = []
     readers = {"images": collector(images), "categories": collector(categories)}
-    index = read_index(split.file, store, {**readers, "annotations": SKIPPED})
+    index = read_index(split.file, store, {**readers, "annotations": annotations})
     if isinstance(index, bytes):
         outline = coco_json.decode_outline(as_text(index, split.file), split.file)
         return _SkimmedFile(outline.images, outline.categories, None)

@@ -39,10 +39,11 @@ class FileIndex(msgspec.Struct, frozen=True):
 
     lists: dict[str, list[Part]]  # the wanted lists
     others: dict[str, tuple[int, int]]  # all other members: the first byte, and that after the last
+    distinct: dict[str, int] = {}  # the numbers of different items, of lists that repeat some
 
     def number(self, name: str) -> int:
-        """Return the number of items of a wanted list."""
-        return sum(part.number for part in self.lists[name])
+        """Return the number of items of a wanted list, without repeats if they were counted."""
+        return self.distinct.get(name, sum(part.number for part in self.lists[name]))
 
 
 # The indexes of files that were looked at, by their paths; None: a file must be read as a whole.

@@ -89,7 +89,15 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of LVIS."""
-    return parse_coco_layout(split, store, **_layout()._asdict())
+    layout = _layout()
+    return parse_coco_layout(
+        split,
+        store,
+        layout.name_labels,
+        images=layout.images,
+        list_pictures=layout.list_pictures,
+        classes_of=layout.classes_of,
+    )
 
 
 def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division | None:

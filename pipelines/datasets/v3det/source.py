@@ -18,22 +18,25 @@ Format: https://github.com/V3Det/V3Det
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
-from pipelines.datasets.coco.categories import read_categories
+from pipelines.datasets.coco.categories import Categories, read_categories
 from pipelines.datasets.coco.converted import ReplacedFile
-from pipelines.datasets.coco.layout import parse_coco_layout
+from pipelines.datasets.coco.division import Division, divide_coco_layout
+from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
-from pipelines.datasets.common.content_ids import content_id
-from pipelines.datasets.common.entries import Refused, rejections
+from pipelines.datasets.common.entries import rejections
+from pipelines.datasets.common.index import Indexes, StoredItems
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import flickr_name
-from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
-from schemas.rejection import Kind, Reason, Rejected
+from pipelines.datasets.v3det.annotations import DistinctAnnotations, identified
+from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Task
 from schemas.source import Count, Entry, SplitInput, Store
 from schemas.style import Style
@@ -58,19 +61,7 @@ class _File(msgspec.Struct):
     licenses: Raw = Raw(b"[]")
 
 
-class _Annotation(msgspec.Struct, gc=False):
-    """The fields of an annotation from which an id is made."""
-
-    image_id: ItemId
-    category_id: Raw = Raw(b"null")
-    bbox: Raw = Raw(b"null")
-    id: ItemId | None = None
-
-
 _FILE = msgspec.json.Decoder(_File)
-_ANNOTATION = msgspec.json.Decoder(_Annotation)
-_FIELDS = msgspec.json.Decoder(dict[str, Raw])
-_LIST = msgspec.json.Decoder(list[Raw])
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -98,8 +89,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # `parse_coco_layout` raises an error that names the fault
     else:
-        name = split.label_set or f"V3Det-{len(read_categories(file.categories).names)}"
-        annotations, refused = _identified(file.annotations)
+        name = split.label_set or _label_set(read_categories(file.categories))
+        annotations, refused = identified(file.annotations)
         if split.leads:
             yield Count(Kind.ANNOTATION, "read", len(refused))
             yield from rejections(split, Kind.ANNOTATION, refused)
@@ -112,55 +103,26 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
 
 def outline(split: SplitInput, store: Store) -> Outline:
     """Return the outline of one split of V3Det, whose categories may have any names."""
-    return outline_coco_layout(split, store, lambda *_: "")
+    distinct = DistinctAnnotations()
+    of_file = outline_coco_layout(split, store, lambda *_: "", annotations=distinct.reader)
+    return replace(of_file, indexes=distinct.counted(of_file.indexes))
 
 
-def _identified(items: Sequence[Raw]) -> tuple[list[Raw], list[Refused]]:
-    """Return annotations in COCO's form, each with an id and one category, and the refused ones."""
-    taken: list[Raw] = []
-    made: dict[str, Raw] = {}
-    refused: list[Refused] = []
-    for position, raw in enumerate(items):
-        try:
-            annotation = decode_json(_ANNOTATION, raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            refused.append((f"annotations[{position}]", malformed(error)))
-            continue
-        category = _only(annotation.category_id)
-        if annotation.id is not None:
-            plain = category is annotation.category_id
-            taken.append(raw if plain else _with(raw, category_id=category))
-            continue
-        item_id = _made_id(annotation, category)
-        item = _with(raw, id=Raw(msgspec.json.encode(item_id)), category_id=category)
-        if item_id in made:
-            refused.append((item_id, _REPEATED))
-            item = min(item, made[item_id], key=bytes)
-        made[item_id] = item
-    return [*taken, *made.values()], refused
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division | None:
+    """Return the division of one split of V3Det."""
+    if split.file not in indexes:
+        indexes = outline(split, store).indexes
+    index = indexes[split.file]
+    if index is None:
+        return None
+    categories = read_categories(list(StoredItems(split.file, store, index.lists["categories"])))
+    name = split.label_set or _label_set(categories)
+    layout = Layout(lambda *_: name, identify=identified)
+    return divide_coco_layout(split, store, parts, layout, indexes)
 
 
-def _only(category: Raw) -> Raw:
-    """Return the category of a list with one category, as in early files; other values as is."""
-    if (
-        bytes(category).lstrip().startswith(b"[")
-        and len(several := decode_json(_LIST, category)) == 1
-    ):
-        return several[0]
-    return category
-
-
-def _made_id(annotation: _Annotation, category: Raw) -> str:
-    name = bytes(category).decode(errors="replace")
-    box = b"".join(bytes(annotation.bbox).split())
-    return content_id(f"{as_number(annotation.image_id)}.{name[:20]}", bytes(category), box)
-
-
-def _with(raw: Raw, **fields: Raw) -> Raw:
-    return Raw(msgspec.json.encode(decode_json(_FIELDS, raw) | fields))
-
-
-_REPEATED = Rejected(Reason.DUPLICATE, "the same box of the same category stands there once more")
+def _label_set(categories: Categories) -> str:
+    return f"V3Det-{len(categories.names)}"
 
 
 def _picture_name(image: ImageInfo) -> str | None:
@@ -182,6 +144,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=_picture_name,
     picture_owners=("flickr",),
     papers=_PAPERS,

@@ -3,7 +3,6 @@
 import gzip
 import json
 import random
-from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pipelines.datasets.coco.division import deal_out, read_bin
+from pipelines.datasets.coco.division import deal_out
 from pipelines.datasets.coco.source import divide, parse
 from pipelines.datasets.common import slices
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
-from schemas.rejection import Rejection
-from schemas.source import Count, Entry, Repaired, SourceImage, SplitInput
+from schemas.source import SourceImage, SplitInput
+from tests.pipelines.datasets.divided import counted, entries_of
 
 
 @pytest.fixture(scope="module")
@@ -52,43 +51,12 @@ def split_of(owner, limit: int | None = None) -> SplitInput:
     return split
 
 
-def read_divided(split: SplitInput) -> list[Entry]:
-    """The entries of a file that must be divided."""
-    divided = divide(split, FileStore(), 2, {})
-    assert divided is not None
-    entries = list(divided.entries)
-    texts: dict[int, list[bytes]] = defaultdict(list)
-    for piece in divided.slices:
-        content = FileStore().read_range(split.file, piece.start, piece.end)
-        for dealt in deal_out(piece, content):
-            if isinstance(dealt, Rejection):
-                entries.append(dealt)
-            else:
-                texts[dealt[0]].append(dealt[1])
-    for some in divided.bins:
-        entries += read_bin(some, texts[some.number])
-    return entries
-
-
-def counted(entries: Any) -> Counter[str]:
-    """How often each entry comes, counts added up."""
-    counts: Counter[str] = Counter()
-    for entry in entries:
-        if isinstance(entry, Count):
-            counts[f"count {entry.kind} {entry.outcome}"] += entry.number
-        elif isinstance(entry, Repaired):
-            counts[f"repair {entry.kind} {entry.repair}"] += entry.number
-        else:
-            counts[repr(entry)] += 1
-    return +counts
-
-
 @pytest.mark.parametrize("limit", [None, 7])
 @pytest.mark.parametrize("size", [1, 300, 2000])
 def test_a_divided_file_yields_what_it_yields_as_a_whole(owner, slice_bytes, size, limit):
     slice_bytes(size)
     split = replace(split_of(owner, limit), asks_classes=True)
-    divided = read_divided(split)
+    divided = entries_of(split, divide(split, FileStore(), 2, {}))
     assert counted(divided) == counted(parse(split, FileStore()))
     assert sum(isinstance(entry, SourceImage) for entry in divided) == (limit or 29)
 

@@ -7,10 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
+from pipelines.datasets.common import slices
+from pipelines.datasets.spec import SourceRequest
+from pipelines.datasets.v3det.source import divide, parse
+from pipelines.plan import make_plan
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import FileStore
 from pipelines.verify import verify
 from schemas.errors import InputFileError, UsageError
+from schemas.rejection import Rejection
+from tests.pipelines.datasets.divided import counted, entries_of
 
 SIZE = (60, 40)  # width, height of a picture; pixels
 TWICE = ("decoration", "door")  # names that stand twice among the real categories
@@ -215,6 +224,23 @@ def test_parts_make_no_difference(owner, build_it, in_parts):
     assert one.digests() == several.digests()
     assert one.rejected() == several.rejected()
     assert one.ledger() == several.ledger()
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_divided_file_yields_what_it_yields_as_a_whole(owner, monkeypatch, ids, looked_at):
+    annotations = owner.data["val" if ids else "train"]["annotations"]
+    for step in range(30):
+        annotations.append(annotation(1 + step % 10, 5, step % 3) | ({"id": step} if ids else {}))
+        annotations.append(annotation(1 + step % 10, [7], 0) | {"area": step})
+    request = SourceRequest(name="v3det", splits=("val" if ids else "train",))
+    monkeypatch.setattr(slices, "SLICE_BYTES", 2000)
+    plan = make_plan(Recipe(sources=(request,)), str(owner.save()), "/nowhere")
+    split = replace(plan.splits[0], sizing=replace(plan.splits[0].sizing, shard_bytes=450))
+    assert plan.indexes[split.file] is not None
+    divided = entries_of(split, divide(split, FileStore(), 2, plan.indexes if looked_at else {}))
+    assert counted(divided) == counted(parse(split, FileStore()))
+    assert sum(isinstance(entry, Rejection) for entry in divided) >= 20, "repeats"
 
 
 def test_what_is_no_annotation_is_named_by_its_place(owner, build_it):
