@@ -62,6 +62,7 @@ class Run:
     sharded: bool = False
     hosts: int | None = None  # that the processes are said to be on, each with a copy
     recompute: Recompute = "none"
+    saves: bool = False  # whether it writes a checkpoint
     goes_on: str | None = None  # from the checkpoint of the run of this name
     mixed: bool = False  # the steps are those of `mixed_steps`
 
@@ -98,7 +99,7 @@ def perform(run: Run, shards: Path, work: Path, processes: Processes) -> None:
 
     def note(done: Done, optimizer: torch.optim.Optimizer) -> None:
         steps.append((done.result.loss, done.result.gradient_norm))
-        if done.step + 1 == SAVED:
+        if run.saves and done.step + 1 == SAVED:
             checkpoint.save(folder / "run", SAVED, model, optimizer, state={}, processes=processes)
 
     optimizer = make_optimizer(model, recipe)

@@ -132,6 +132,7 @@ def test_a_corrupted_row_is_named(words, proof_shards, capsys, tmp_path):
     shard.write_bytes(content.replace(picture, b"\0" * len(picture)))
     words[words.index("--shards") + 1] = str(folder)
     words[words.index("--max-steps") + 1] = "400"
+    words[words.index("--batch") + 1] = "32"
     for config in ("llava", "refcocog", "vcr"):
         words += ["--weights", f"{config}=0"]
     assert run(words) == 1

@@ -40,7 +40,10 @@ def rows(proof_shards):
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
 def case(request, rows, tokenizer):
-    """A model of random weights, its processor, and rows of all configs and of text alone."""
+    """A model of random weights, its processor, and rows of all configs and of text alone.
+
+    And the losses of these rows, packed; no test changes the weights.
+    """
     torch.manual_seed(0)
     stage, alike, heads = request.param
     name = stage.split("_")[0]
@@ -64,7 +67,7 @@ def case(request, rows, tokenizer):
     assert len({len(example.input_ids) for example in examples}) == 4
     joined = [*examples[:3], written, *examples[3:]]
     assert bool(shared_tokens(joined)) == alike
-    return model, processor, joined
+    return model, processor, joined, row_losses(model, processor, joined)
 
 
 def supervised(example):
@@ -91,7 +94,7 @@ def row_losses(model, processor, examples):
 
 
 def test_losses_and_gradients_are_those_of_one_row_after_another(case):
-    model, processor, examples = case
+    model, processor, examples, _ = case
     count = sum(map(supervised, examples))
     whole = loss_of(model, processor, examples, count)
     whole.backward()
@@ -111,8 +114,8 @@ def test_losses_and_gradients_are_those_of_one_row_after_another(case):
 
 
 def test_each_row_has_the_loss_that_it_has_alone(case):
-    model, processor, examples = case
-    for packed, example in zip(row_losses(model, processor, examples), examples, strict=True):
+    model, processor, examples, losses = case
+    for packed, example in zip(losses, examples, strict=True):
         with torch.no_grad():
             alone = loss_of(model, processor, [example])
         torch.testing.assert_close(packed, alone, rtol=1e-5, atol=0)
@@ -120,8 +123,7 @@ def test_each_row_has_the_loss_that_it_has_alone(case):
 
 @pytest.mark.parametrize("changed", [0, 3, 4])
 def test_a_row_that_changes_leaves_the_losses_of_the_others_as_they_are(case, changed):
-    model, processor, examples = case
-    before = row_losses(model, processor, examples)
+    model, processor, examples, before = case
     other = list(examples)
     other[changed] = changed_in_all(examples[changed], shared_tokens(examples))
     after = row_losses(model, processor, other)

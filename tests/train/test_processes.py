@@ -13,7 +13,7 @@ from train.processes import Processes
 
 ALONE = Processes(device=torch.device("cpu"))
 FIRST = [
-    Run(name="alone"),
+    Run(name="alone", saves=True),
     Run(name="alone_sharded", sharded=True),
     Run(name="gpt4roi", stage="gpt4roi_stage2"),
     Run(name="mixed", mixed=True),
@@ -21,9 +21,9 @@ FIRST = [
     Run(name="mixed_gpt4roi", stage="gpt4roi_stage2", mixed=True),
 ]
 ON_TWO = [
-    Run(name="two"),
-    Run(name="two_sharded", sharded=True),
-    Run(name="two_hosts", sharded=True, hosts=2),
+    Run(name="two", saves=True),
+    Run(name="two_sharded", sharded=True, saves=True),
+    Run(name="two_hosts", sharded=True, hosts=2, saves=True),
     Run(name="two_recomputed", sharded=True, recompute="all"),
     Run(name="two_recomputed_in_part", sharded=True, recompute="some"),
     Run(name="two_gpt4roi", stage="gpt4roi_stage2", sharded=True),
