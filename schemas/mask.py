@@ -49,7 +49,7 @@ class Mask(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def pixels(self) -> BoolImage:
         """Return the mask as a boolean image, height x width."""
-        on: BoolImage = coco_mask.decode(self._rle()).astype(bool)
+        on: BoolImage = coco_mask.decode(self._rle()).view(bool)  # of zeros and ones
         return on
 
     def turned(self, orientation: int) -> "Mask":

@@ -37,6 +37,8 @@ _SEEN = (
     r"|found)"
 )
 
+# A word of every pattern of `_denials`, which compile for milliseconds, one for each class.
+_NEGATED = re.compile(r"\bno |(?: not|n't|\brather than|\binstead of) ")
 # What is denied here of the noun before it.
 _PREDICATES = re.compile(
     rf"\btoo (?:\w+ly )?{_DIM}(?:(?:,| and| or|, and) (?:too )?{_DIM})* (?:for \w+ )?to "
@@ -87,9 +89,11 @@ def denial(text: str, class_name: str | None) -> str:
     for sentence in re.split(
         r"(?<=[.!?])\s+|\s*\n\s*", text.replace("\u2019", "'").lower().strip()
     ):
-        for pattern in (_UNKNOWN, _denials(class_name)):
-            if match := pattern.search(sentence):
-                return match.group()
+        match = _UNKNOWN.search(sentence)
+        if not match and _NEGATED.search(sentence):
+            match = _denials(class_name).search(sentence)
+        if match:
+            return match.group()
         for match in _PREDICATES.finditer(sentence):
             if _of_object(sentence[: match.start()], class_name):
                 return f"{sentence[: match.start()][-40:]}{match.group()}"

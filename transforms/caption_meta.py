@@ -127,6 +127,8 @@ _INDEFINITE = re.compile(
     rf"|whose|no) (?:[\w-]+,? ){{0,3}}{_PICTURE}s?\b"
 )
 _QUALIFIED = re.compile(rf"\b(?:printed|framed|hanging|displayed|painted) {_PICTURE}s?\b")
+# The beginning of all patterns of `_of_object`, which compile slowly, one for each class.
+_PICTURE_OF = re.compile(rf"^an? (?:[\w-]+ ){{0,3}}(?:{_PICTURE}|shot) of ")
 
 
 def speech_of_request(text: str) -> str:
@@ -168,7 +170,8 @@ def speech_of_picture(text: str, class_name: str | None) -> str:
             return match.group().strip()
     if class_name and _PICTURES.search(class_name.lower()):
         return ""
-    for pattern in (_SHOWN_SCENE, _FRAMED, *((_of_object(class_name),) if class_name else ())):
+    of_object = (_of_object(class_name),) if class_name and _PICTURE_OF.search(lower) else ()
+    for pattern in (_SHOWN_SCENE, _FRAMED, *of_object):
         if match := pattern.search(lower):
             return match.group().strip()
     named = [found.start() for each in (_INDEFINITE, _QUALIFIED) if (found := each.search(lower))]
@@ -185,9 +188,7 @@ def _of_object(class_name: str) -> re.Pattern[str]:
     """Return the beginning of a caption that is of a picture of the object: "A photo of a "
     "zebra"."""
     between = r"(?:(?!is\b|are\b|printed\b|hangs\b|on\b)[\w'-]+ ){0,6}"
-    return re.compile(
-        rf"^an? (?:[\w-]+ ){{0,3}}(?:{_PICTURE}|shot) of {between}{own_names(class_name)}"
-    )
+    return re.compile(f"{_PICTURE_OF.pattern}{between}{own_names(class_name)}")
 
 
 def _lines(text: str) -> list[str]:

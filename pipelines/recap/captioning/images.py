@@ -1,6 +1,7 @@
 """The captioner of many images at a time; a picture is cropped only if a request needs it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -105,6 +106,8 @@ class ImageCaptioner:
         self._options = options
         self._scorer = scorer
         self._concurrent_images = concurrent_images
+        # Not more at a time than there are cores, so that the first pictures are ready at once.
+        self._cutting = asyncio.Semaphore(os.cpu_count() or 1)
         self._ledger = ledger
 
     async def run(self, images: Sequence[ScreenedImage]) -> AsyncIterator[CaptionOutcome]:
@@ -136,7 +139,7 @@ class ImageCaptioner:
             cause = Rejected(Reason.NO_REGIONS, "no usable annotation, expected at least one")
             ledger.reject(image, Kind.IMAGE, image.image_id, cause)
             return None
-        view = LazyImageView(screened, self._options)
+        view = LazyImageView(screened, self._options, self._cutting)
         try:
             journal = ImageJournal(self._journals[image.image_id], await view.digest())
             captions = await self._captioner_of(journal).caption(screened, view)

@@ -6,30 +6,34 @@ the states once and keeps them. Regions beyond the first `MARKS` have copies of 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from PIL import Image
 
 from pipelines.recap.captioning.captioner import NamedPicture
-from pipelines.recap.captioning.outlines import dimmed, numbered, outlined, shape_of
+from pipelines.recap.captioning.outlines import Patch, dimmed, numbered, outlined, shape_of
 from pipelines.recipes.recap_presets import Views
 from prompts.recap_marked import WHOLE_NAME, close_up_name
 from schemas.geometry import Box
-from schemas.mask import BoolImage, Mask
+from schemas.mask import Mask
 from transforms.crop import SHOWN_SIDE, encode_jpeg, enlarged, shrunk, window
 
 MARKS = 10  # largest number of marks in a picture
 
 
-class MarkedRegion(NamedTuple):
+@dataclass(frozen=True)
+class MarkedRegion:
     """A region to mark, in the upright picture."""
 
     box: Box  # xyxy, pixels
     mask: Mask | None
 
-    def pixels(self) -> BoolImage | None:
-        """Return the region's pixels, height x width; None without a mask."""
-        return None if self.mask is None else self.mask.pixels()
+    @cached_property
+    def patch(self) -> Patch | None:
+        """The region's pixels; None without any in a mask."""
+        return None if self.mask is None else Patch.of(self.mask)
 
 
 class MarkOptions(NamedTuple):
@@ -66,27 +70,23 @@ def marked_pictures(
     for first in range(0, len(regions), MARKS):
         group = regions[first : first + MARKS]
         view = (0, 0, *whole.size)
-        masks = [region.pixels() for region in group]
-        shapes = [
-            shape_of(region.box, mask, view, shown.size)
-            for region, mask in zip(group, masks, strict=True)
-        ]
+        shapes = [shape_of(region.box, region.patch, view, shown.size) for region in group]
         jpeg = encode_jpeg(numbered(shown, shapes), options.max_pixels)
         marked = NamedPicture(WHOLE_NAME, jpeg)
-        for number, (region, mask) in enumerate(zip(group, masks, strict=True), start=1):
+        for number, region in enumerate(group, start=1):
             if options.views == "whole":
                 pictures.append((marked,))
             else:
-                close_up = _close_up(whole, region.box, mask, options)
+                close_up = _close_up(whole, region, options)
                 pictures.append((marked, NamedPicture(close_up_name(number), close_up)))
     return pictures
 
 
-def _close_up(whole: Image.Image, box: Box, mask: BoolImage | None, options: MarkOptions) -> bytes:
+def _close_up(whole: Image.Image, region: MarkedRegion, options: MarkOptions) -> bytes:
     """Return a JPEG of a region and what is around it, with an outline or dark outside of it."""
-    view = window(box, options.context, *whole.size, SHOWN_SIDE)
+    view = window(region.box, options.context, *whole.size, SHOWN_SIDE)
     seen = shrunk(enlarged(whole.crop(view), options.max_pixels), options.max_pixels)
-    shape = shape_of(box, mask, view, seen.size)
+    shape = shape_of(region.box, region.patch, view, seen.size)
     masked = options.views == "both-masked"
     return encode_jpeg(
         dimmed(seen, shape) if masked else outlined(seen, [shape]), options.max_pixels

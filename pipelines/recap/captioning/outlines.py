@@ -6,14 +6,16 @@ that it can be seen on any ground, and has no colour that could be taken for the
 Frame: the picture that is drawn on; origin at its top-left corner, x to the right, y down, pixels.
 """
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from schemas.geometry import Box
-from schemas.mask import BoolImage
+from schemas.mask import BoolImage, Mask
 from transforms.crop import Window
 
 _DARK, _LIGHT = 15, 245  # of lines, on all channels
@@ -27,27 +29,86 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Spot = tuple[int, int, int, int]  # the ground of a number: x0, y0, x1, y1
 
 
-def shape_of(box: Box, mask: BoolImage | None, view: Window, size: tuple[int, int]) -> BoolImage:
+class Patch(NamedTuple):
+    """The pixels of a region in the smallest box around them."""
+
+    left: int  # of the box in the picture, pixels
+    top: int
+    pixels: BoolImage
+
+    @staticmethod
+    def of(mask: Mask) -> "Patch | None":
+        """Return the pixels of a mask; None if it has none."""
+        left, top, right, bottom = map(int, mask.box())
+        if right <= left or bottom <= top:
+            return None
+        return Patch(left, top, np.ascontiguousarray(mask.pixels()[top:bottom, left:right]))
+
+
+def shape_of(box: Box, patch: Patch | None, view: Window, size: tuple[int, int]) -> BoolImage:
     """Return the pixels of a region in a part of its picture, as that part is shown.
 
     Args:
         box: the region's box, xyxy, pixels of the picture.
-        mask: the region's pixels in the picture; None, or none of them in that part: its box.
+        patch: the region's pixels in the picture; None, or none of them in that part: its box.
         view: the part of the picture that is shown.
         size: the width and height at which it is shown, pixels.
     """
     x0, y0, x1, y1 = view
-    if mask is not None:
-        seen = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * 255)
-        inside: BoolImage = np.asarray(seen.resize(size, Image.Resampling.BOX)) > 127
-        if inside.any():
-            return inside
+    if patch is not None and (inside := _resized(patch, view, size)).any():
+        return inside
     across, down = size[0] / (x1 - x0), size[1] / (y1 - y0)
     left, right = _interval((box[0] - x0) * across, (box[2] - x0) * across, size[0])
     top, bottom = _interval((box[1] - y0) * down, (box[3] - y0) * down, size[1])
     inside = np.zeros((size[1], size[0]), bool)
     inside[top:bottom, left:right] = True
     return inside
+
+
+def _resized(patch: Patch, view: Window, size: tuple[int, int]) -> BoolImage:
+    """Return the pixels of a part that are at least half covered; only those are resized."""
+    height, width = patch.pixels.shape
+    across = _touched(patch.left - view[0], width, view[2] - view[0], size[0])
+    down = _touched(patch.top - view[1], height, view[3] - view[1], size[1])
+    inside = np.zeros((size[1], size[0]), bool)
+    if not across or not down:
+        return inside
+    ground = Image.new("L", (across.reach, down.reach))
+    corner = patch.left - view[0] - across.origin, patch.top - view[1] - down.origin
+    ground.paste(Image.fromarray(patch.pixels.view(np.uint8) * 255), corner)
+    part = (across.source[0], down.source[0], across.source[1], down.source[1])
+    shown = (len(across.pixels), len(down.pixels))
+    covered = np.asarray(ground.resize(shown, Image.Resampling.BOX, part)) > 127
+    inside[down.pixels.start : down.pixels.stop, across.pixels.start : across.pixels.stop] = covered
+    return inside
+
+
+class _Touched(NamedTuple):
+    """The pixels along a shown side that an interval touches, and what they show."""
+
+    pixels: range
+    origin: int  # of whole pixels of the view
+    reach: int  # number of these
+    source: tuple[float, float]  # what is shown of them, from the origin
+
+
+def _touched(start: int, length: int, limit: int, shown: int) -> _Touched | None:
+    """Return what an interval touches along a side of a view; None if it is outside.
+
+    Args:
+        start: the interval's start in the view, pixels of the picture.
+        length: its length.
+        limit: the length of the view's side.
+        shown: the number of pixels at which that side is shown.
+    """
+    first = max(start, 0) * shown // limit
+    last = -(-min(start + length, limit) * shown // limit)
+    if first >= last:
+        return None
+    begin, end = first * limit / shown, last * limit / shown
+    origin = math.floor(begin)
+    reach = math.ceil(end) - origin
+    return _Touched(range(first, last), origin, reach, (begin - origin, min(end - origin, reach)))
 
 
 def outlined(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
@@ -57,17 +118,19 @@ def outlined(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
         picture: the picture.
         shapes: the pixels of each region, of the picture's height and width.
     """
-    pixels = np.array(picture.convert("RGB"))
+    sheet = picture.convert("RGB")
     light = max(1, round(min(picture.size) / _LINE))
     dark = max(1, light // 2)
     for shape in filter(np.any, shapes):
-        around = _around(shape, 2 * dark + light)
-        inside, part = shape[around], pixels[around]
+        rows, columns = _around(shape, 2 * dark + light)
+        inside = shape[rows, columns]
         first = _grown(inside, dark)
         second = _grown(first, light)
-        part[_grown(second, dark) & ~inside] = _DARK
-        part[second & ~first] = _LIGHT
-    return Image.fromarray(pixels)
+        corner = columns.start, rows.start
+        part = (*corner, corner[0] + inside.shape[1], corner[1] + inside.shape[0])
+        for grey, line in ((_DARK, _grown(second, dark) & ~inside), (_LIGHT, second & ~first)):
+            sheet.paste((grey,) * 3, part, Image.fromarray(line))
+    return sheet
 
 
 def numbered(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
@@ -79,7 +142,7 @@ def numbered(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
     sheet = outlined(picture, shapes)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(max(_MIN_LETTER, min(sheet.size) // _LETTER))
-    taken = np.zeros((sheet.height, sheet.width), np.int64)
+    taken = np.zeros((sheet.height, sheet.width), np.int16)
     for inside in shapes:
         taken += inside
     for number, inside in enumerate(shapes, start=1):
@@ -94,9 +157,10 @@ def numbered(picture: Image.Image, shapes: Sequence[BoolImage]) -> Image.Image:
 
 def dimmed(picture: Image.Image, inside: BoolImage) -> Image.Image:
     """Return an RGB picture that is dark outside of a region."""
-    pixels = np.asarray(picture.convert("RGB"))
-    dark = (pixels * _DIMMED).astype(np.uint8)
-    return Image.fromarray(np.where(inside[..., None], pixels, dark))
+    bright = picture.convert("RGB")
+    dark = bright.point([int(value * _DIMMED) for value in range(256)] * 3)
+    dark.paste(bright, mask=Image.fromarray(inside))
+    return dark
 
 
 def _interval(start: float, stop: float, limit: int) -> tuple[int, int]:
@@ -129,7 +193,7 @@ def _grown(inside: BoolImage, pixels: int) -> BoolImage:
     return grown
 
 
-def _spot(inside: BoolImage, taken: NDArray[np.int64], width: int, height: int) -> Spot:
+def _spot(inside: BoolImage, taken: NDArray[np.int16], width: int, height: int) -> Spot:
     """Return the ground of a number beside a region, inside the picture."""
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

@@ -25,8 +25,8 @@ def colours_of(
     """
     view = window(region.box, 0.0, *whole.size, SHOWN_SIDE)
     seen = sampled(whole.crop(view))
-    inside = free = shape_of(region.box, region.pixels(), view, seen.size)
+    inside = free = shape_of(region.box, region.patch, view, seen.size)
     for other in regions:
         if other is not region and max(gaps(region.box, other.box)) < 0:
-            free = free & ~shape_of(other.box, other.pixels(), view, seen.size)
+            free = free & ~shape_of(other.box, other.patch, view, seen.size)
     return shares_of(seen, free if free.sum() >= _MIN_FREE * inside.sum() else inside)

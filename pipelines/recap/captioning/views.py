@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -112,9 +113,22 @@ class ImageView:
 class LazyImageView:
     """The pictures of an image, which are read and cropped once, on first use."""
 
-    def __init__(self, screened: ScreenedImage, options: CropOptions) -> None:
+    def __init__(
+        self,
+        screened: ScreenedImage,
+        options: CropOptions,
+        turn: AbstractAsyncContextManager[object] | None = None,
+    ) -> None:
+        """Make a view; nothing is read yet.
+
+        Args:
+            screened: the image and its regions.
+            options: the size of the crops.
+            turn: is held while the picture is cut up; None: that waits for nothing.
+        """
         self._screened = screened
         self._options = options
+        self._turn = turn or nullcontext()
         self._data: asyncio.Task[bytes] | None = None
         self._view: asyncio.Task[ImageView] | None = None
 
@@ -159,7 +173,8 @@ class LazyImageView:
 
     async def _cut_up(self) -> ImageView:
         data = await self._read()
-        return await asyncio.to_thread(view_image, self._screened, self._options, data)
+        async with self._turn:
+            return await asyncio.to_thread(view_image, self._screened, self._options, data)
 
 
 def read_picture(image: ImageInfo, folder: str) -> bytes:

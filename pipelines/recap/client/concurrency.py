@@ -5,16 +5,18 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+_LEAST_SECONDS = 1e-3  # of an answer, by a clock that may not have moved
+
 
 class Limiter:
     """A limiter of the calls in flight to one server; it grants slots in order of request.
 
-    The limit begins at 1, and each answer raises it by 1 until the first overload, so that it
-    doubles with each round of answers. An overload halves the limit and begins a new round;
+    The limit begins at 1. Until the first overload, an answer raises it to as many calls as are
+    answered before one took long, even by a server that answers them one after the other, but at
+    least by 1, so that it doubles with each round of answers. An answer that took long, and twice
+    as long as the fastest one, raises nothing. An overload halves the limit and begins a new round;
     overloads of calls from earlier rounds are ignored. From then on each answer raises the limit by
-    its reciprocal, so that `limit` answers raise it by about 1. A server that answers calls one
-    after the other is not given more than it answers in time: an answer that took long, and twice
-    as long as the fastest one, raises nothing.
+    its reciprocal, so that `limit` answers raise it by about 1.
     """
 
     def __init__(self, maximum: int, long: float = float("inf")) -> None:
@@ -57,8 +59,11 @@ class Limiter:
             self._fastest = min(self._fastest, seconds)
             if seconds >= max(self._long, 2 * self._fastest):
                 return
-        step = 1 / self.limit if self._overloaded else 1.0
-        self.limit = min(self._maximum, self.limit + step)
+        if self._overloaded:
+            raised = self.limit + 1 / self.limit
+        else:
+            raised = max(self.limit + 1, self._long / max(self._fastest, _LEAST_SECONDS))
+        self.limit = min(self._maximum, raised)
 
     def overloaded(self, round_number: int) -> None:
         """Record an overload by a call of a round; halve the limit unless the round has passed."""

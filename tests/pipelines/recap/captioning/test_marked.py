@@ -42,7 +42,7 @@ def opened(jpeg: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("region", [ROUND, SQUARE])
 def test_an_outline_runs_around_a_region_and_hides_nothing_of_it(region):
-    shape = shape_of(region.box, region.pixels(), VIEW, (WIDTH, HEIGHT))
+    shape = shape_of(region.box, region.patch, VIEW, (WIDTH, HEIGHT))
     lines = drawn(outlined(ground(), [shape]))
     assert lines.any()
     assert not (lines & shape).any()
@@ -62,12 +62,15 @@ def test_an_outline_is_seen_on_every_ground_and_has_no_colour():
 
 
 def test_a_mask_is_drawn_at_the_size_at_which_it_is_shown():
-    half = shape_of(ROUND.box, ROUND.pixels(), VIEW, (WIDTH // 2, HEIGHT // 2))
+    half = shape_of(ROUND.box, ROUND.patch, VIEW, (WIDTH // 2, HEIGHT // 2))
     assert half.sum() == pytest.approx(DISC.sum() / 4, rel=0.05)
-    part = shape_of(ROUND.box, ROUND.pixels(), (60, 0, WIDTH, HEIGHT), (60, HEIGHT))
+    part = shape_of(ROUND.box, ROUND.patch, (60, 0, WIDTH, HEIGHT), (60, HEIGHT))
     assert (part == DISC[:, 60:]).all()
     empty = from_pixels(np.zeros((HEIGHT, WIDTH), bool))
-    assert shape_of(SQUARE.box, empty.pixels(), VIEW, (WIDTH, HEIGHT)).sum() == 16 * 16, "its box"
+    assert (
+        shape_of(SQUARE.box, MarkedRegion(SQUARE.box, empty).patch, VIEW, (WIDTH, HEIGHT)).sum()
+        == 16 * 16
+    ), "its box"
 
 
 def test_numbers_stand_outside_of_regions_and_apart():

@@ -164,12 +164,28 @@ def test_a_lower_limit_holds_for_those_who_wait() -> None:
 
 
 def test_it_begins_with_one_and_doubles_with_each_round() -> None:
-    limiter, limits = Limiter(20), []
+    limiter, limits = Limiter(20, long=1.5), []
     for _ in range(6):
         limits.append(limiter.limit)
         for _ in range(int(limiter.limit)):
             limiter.answered(1.0)
     assert limits == [1, 2, 4, 8, 16, 20]
+
+
+def test_after_the_first_answer_it_is_what_a_server_would_answer_in_time_one_by_one() -> None:
+    limiter = Limiter(64, long=30.0)
+    limiter.answered()
+    assert limiter.limit == 2, "the time of a check tells nothing"
+    limiter.answered(2.0)
+    assert limiter.limit == 15
+    limiter.answered(1.9)
+    limiter.answered(2.0)
+    assert limiter.limit == 17, "from there on it doubles with each round"
+    limiter.answered(0.1)
+    assert limiter.limit == 64
+    limiter.overloaded(0)
+    limiter.answered(0.1)
+    assert limiter.limit == 32 + 1 / 32, "after an overload the time of an answer tells nothing"
 
 
 def test_a_server_of_one_call_at_a_time_is_given_as_many_as_are_in_time() -> None:
