@@ -117,15 +117,8 @@ class LazyImageView:
         self,
         screened: ScreenedImage,
         options: CropOptions,
-        turn: AbstractAsyncContextManager[object] | None = None,
+        turn: AbstractAsyncContextManager[object] | None = None,  # held while it is cut up
     ) -> None:
-        """Make a view; nothing is read yet.
-
-        Args:
-            screened: the image and its regions.
-            options: the size of the crops.
-            turn: is held while the picture is cut up; None: that waits for nothing.
-        """
         self._screened = screened
         self._options = options
         self._turn = turn or nullcontext()
@@ -290,13 +283,10 @@ def _masks(screened: ScreenedImage, picture: Picture) -> dict[str, Mask]:
 def _annotated_regions(screened: ScreenedImage, picture: Picture) -> tuple[AnnotatedRegion, ...]:
     """Return the annotations of the regions in order, with boxes in the upright image."""
     turns = picture.orientation != 1 and annotated_as_stored(screened.image, picture)
-    return tuple(
-        AnnotatedRegion(
-            bbox=_upright_box(region.bbox, picture) if turns else region.bbox,
-            category=shown_name(region.category or "thing"),
-        )
-        for region in screened.regions
-    )
+    turn = (picture.orientation, picture.width, picture.height)
+    boxes = [turn_box(each.bbox, *turn) if turns else each.bbox for each in screened.regions]
+    names = [shown_name(each.category or "thing") for each in screened.regions]
+    return tuple(map(AnnotatedRegion, boxes, names))
 
 
 def _inspected(image: ImageInfo, data: bytes) -> Picture:
@@ -306,7 +296,3 @@ def _inspected(image: ImageInfo, data: bytes) -> Picture:
     except Rejected as cause:
         raise PictureRefused(cause) from None
     return picture
-
-
-def _upright_box(box: Box, picture: Picture) -> Box:
-    return turn_box(box, picture.orientation, picture.width, picture.height)

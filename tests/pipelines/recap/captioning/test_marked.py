@@ -73,6 +73,30 @@ def test_a_mask_is_drawn_at_the_size_at_which_it_is_shown():
     ), "its box"
 
 
+@pytest.mark.parametrize(
+    ("view", "size"),
+    [
+        (VIEW, (77, 51)),
+        (VIEW, (WIDTH, HEIGHT)),
+        ((70, 30, 115, 75), (31, 31)),
+        ((0, 0, 60, 40), (230, 150)),
+        ((90, 0, WIDTH, 30), (60, 60)),
+    ],
+)
+def test_a_patch_is_shown_as_all_of_the_mask_would_be(view, size):
+    random = np.random.default_rng(7)
+    for _ in range(20):
+        middle = random.integers((WIDTH, HEIGHT))
+        mask: BoolImage = np.hypot(COLUMNS - middle[0], ROWS - middle[1]) < random.integers(1, 40)
+        x0, y0, x1, y1 = view
+        part = Image.fromarray(mask[y0:y1, x0:x1].astype(np.uint8) * 255)
+        whole = np.asarray(part.resize(size, Image.Resampling.BOX)) > 127
+        if whole.any():
+            region = MarkedRegion((0.0, 0.0, 1.0, 1.0), from_pixels(mask))
+            differ = shape_of(region.box, region.patch, view, size) != whole
+            assert differ.sum() <= 0.002 * whole.size, "but for pixels that are half covered"
+
+
 def test_numbers_stand_outside_of_regions_and_apart():
     boxes = [(30.0, 30.0, 60.0, 60.0), (62.0, 30.0, 90.0, 60.0), (0.0, 0.0, 118.0, 79.0)]
     shapes = [shape_of(box, None, VIEW, (WIDTH, HEIGHT)) for box in boxes]

@@ -242,3 +242,16 @@ def test_a_picture_is_read_when_it_is_needed_and_once(saved, options, tmp_path) 
         assert await view.digest() == sha256(content).hexdigest()[:16]
 
     asyncio.run(run())
+
+
+def test_a_picture_waits_for_its_turn_to_be_cut_up(saved, options) -> None:
+    screened = saved(as_jpeg(scene(), 1), BOXES, WIDTH, HEIGHT)
+
+    async def run() -> None:
+        turn = asyncio.Semaphore(1)
+        async with turn:
+            work = asyncio.create_task(LazyImageView(screened, options, turn).get())
+            assert not (await asyncio.wait([work], timeout=0.2))[0]
+        assert (await work).regions.keys() == BOXES.keys()
+
+    asyncio.run(run())
