@@ -62,6 +62,11 @@ class _Pair(NamedTuple):
     pictures: tuple[NamedPicture, ...]
     unit: str
 
+    @property
+    def question(self) -> tuple[str, str, str]:
+        """What the judge is asked: image, region and unit."""
+        return self.region.image, self.region.region_id, self.unit
+
 
 def calibrate_judge(
     output: str, judge: JudgeToCalibrate, options: CalibrationOptions, on_progress: OnProgress
@@ -76,13 +81,14 @@ def calibrate_judge(
 
     Raises:
         UsageError: the folder holds no finished run, or a run with too few captions.
-        BuildError: the judge can answer no more questions; its answers so far are kept.
+        BuildError: the judge can answer no more questions, or lets more foreign captions pass than
+            is wanted; its answers so far are kept.
     """
     sampled = sample_captions(output, options)
     with Journal(files.join(judge.answers, _REPLIES)) as journal:
         values_by_kind = asyncio.run(_judge(sampled, judge, journal, on_progress))
     scores = {kind: np.array(values) for kind, values in values_by_kind.items()}
-    errors = curve(scores["matched"], scores["shuffled"])
+    errors = curve(scores["matched"], scores["shuffled"], most=1.0)
     limits = read_manifest(output).identity.recipe.get("filter") or {}
     return CalibrationRun(
         calibration_of(judge.kept.judged_by or "", options, scores, errors),
@@ -106,9 +112,13 @@ async def _judge(
             view = partial(_pictures, max_pixels=judge.model.max_pixels)
             views = load_views([each.region for each in batch], view)
             pairs = list(_pairs(batch, views, by_sentence=judge.kept.judge_sentences))
-            asked = (_probability(pair, judge.model, captioner, journal) for pair in pairs)
-            for pair, probability in zip(pairs, await asyncio.gather(*asked), strict=True):
-                scores[pair.kind].append(probability)
+            distinct = {pair.question: pair for pair in pairs}  # kinds of pairs share captions
+            asked = (
+                _probability(pair, judge.model, captioner, journal) for pair in distinct.values()
+            )
+            answers = dict(zip(distinct, await asyncio.gather(*asked), strict=True))
+            for pair in pairs:
+                scores[pair.kind].append(answers[pair.question])
             on_progress(begin + len(batch), len(sampled))
     finally:
         await captioner.close()
@@ -153,4 +163,5 @@ async def _probability(
     )
     shown = sha256(b"".join(picture.jpeg for picture in pair.pictures)).hexdigest()[:16]
     asked = JournaledCaptioner(captioner, ImageJournal(journal, shown), retry_refused=True)
-    return await ask_judge(asked, request) or 0.0
+    verdict = await ask_judge(asked, request)
+    return verdict if isinstance(verdict, float) else 0.0

@@ -234,30 +234,40 @@ def test_a_dry_run_tells_what_the_server_counts(
 
 
 def test_a_calibrated_judge_filters_without_a_call(
-    server: Server, recap: Recap, in_json: tuple[str, ...], tmp_path: Path
+    server: Server, recap: Recap, tmp_path: Path
 ) -> None:
-    words = (*MODERN, *in_json, *recap.judge, "--limit", "6", "--no-canary")
+    even = json.loads(YES_OR_NO) | {"logit_bias": {token_of(server, "N"): 0.08}}
+    judge = (*recap.judge[:-1], json.dumps(even))  # which says both, the one as often as the other
+    words = (
+        *("--views", "both", "--no-global-caption", "--region-tokens", "24", "--min-words", "0"),
+        *("--temperature", "0.4", *judge, "--limit", "6", "--no-canary"),
+    )
     recap.run(*words, "--no-filter")
-    before = Counts.of(server)
-    to = tmp_path / "judge.json"
-    command = [sys.executable, "-m", "pipelines", "calibrate", str(recap.output), *recap.judge]
-    command += ["--judge-sentences", "--no-canary", "--to", str(to), "--pairs", "8", "--force"]
+    unfiltered = [region["captions"][0]["judge"] for region in recap.regions()]
+    assert set(unfiltered) == {0.0, 1.0}
+
+    before, to = Counts.of(server), tmp_path / "judge.json"
+    command = [sys.executable, "-m", "pipelines", "calibrate", str(recap.output), *judge]
+    command += ["--no-canary", "--to", str(to), "--pairs", "20", "--force"]
     for _ in range(2):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         replies = (tmp_path / "judge.json.replies/replies.jsonl").read_bytes().splitlines()
         ids = Counter(json.loads(line)["id"] for line in replies)
-        assert Counts.of(server).since(before).calls == len(ids) == ids.total() > 8, done.stderr
+        asked = Counts.of(server).since(before).calls
+        assert asked == len(ids) == ids.total() > 40, "no answer is asked for again"
     threshold = json.loads(to.read_text(encoding="utf-8"))["threshold"]
+    assert threshold <= 1
 
-    counts, unfiltered = Counts.of(server), len(recap.regions())
-    recap.run(*words, "--refilter", "--judge-min", str(to))
-    assert Counts.of(server) == counts, "answers are in the journal"
-    recap.verify()
-    captions = [caption for region in recap.regions() for caption in region["captions"]]
-    assert all(caption["judge"] >= threshold for caption in captions)
-    left_out = recap.rejected()["caption_judged_false"]
-    assert 0 < left_out <= unfiltered
+    before = Counts.of(server)
+    for least in (str(to), "0.5"):
+        recap.run(*words, "--refilter", "--judge-min", least)
+        recap.verify()
+        limit = threshold if least == str(to) else 0.5
+        kept = [yes for yes in unfiltered if yes >= limit]
+        assert [region["captions"][0]["judge"] for region in recap.regions()] == kept
+        assert recap.rejected()["caption_judged_false"] == len(unfiltered) - len(kept)
+    assert Counts.of(server) == before, "answers are in the journal"
 
 
 def test_a_judge_that_cannot_judge_is_found_out(server: Server, recap: Recap) -> None:

@@ -15,9 +15,17 @@ from prompts.recap_judge import attribute_sentence
 from schemas.rejection import Reason, Rejected
 from transforms.sentences import sentences
 
-# Of each unit, the probability that it is true; None: the judge said neither yes nor no to it; or
-# what contradicts it.
-Verdicts = Mapping[str, float | Rejected | None]
+# Of each unit, the probability that it is true, or what contradicts it, or why the judge said
+# neither yes nor no to it (`Unjudged`).
+Verdicts = Mapping[str, float | Rejected]
+
+
+class Unjudged(Rejected):
+    """The cause for which nothing is known of a unit."""
+
+    def __init__(self, detail: str) -> None:
+        """Make the cause."""
+        super().__init__(Reason.CAPTION_UNJUDGED, detail)
 
 
 class JudgedFalse(Rejected):
@@ -124,11 +132,11 @@ def _left(text: str, verdicts: Verdicts, limits: Filter) -> _Left | None:
     return _Left(whole, min(_known(verdicts[piece] for piece in kept)))
 
 
-def _passes(verdict: float | Rejected | None, limits: Filter) -> bool:
+def _passes(verdict: float | Rejected, limits: Filter) -> bool:
     return isinstance(verdict, float) and verdict >= (limits.judge_min or 0.0)
 
 
-def _known(verdicts: Iterable[float | Rejected | None]) -> list[float]:
+def _known(verdicts: Iterable[float | Rejected]) -> list[float]:
     return [verdict for verdict in verdicts if isinstance(verdict, float)]
 
 
@@ -140,12 +148,11 @@ def _rejected(
     of_pieces = [verdicts[piece] for piece in pieces]
     least = min(_known(of_pieces), default=None)
     shown = f"; caption: {caption.text}"
-    for verdict in of_pieces:
-        if isinstance(verdict, Rejected):
-            return JudgedFalse(verdict.reason, f"{verdict.detail}{shown}", least)
-    if least is None:
-        what = "the judge says neither yes nor no"
-        return JudgedFalse(Reason.CAPTION_UNJUDGED, f"{what}{shown}", None)
+    causes = [verdict for verdict in of_pieces if isinstance(verdict, Rejected)]
+    against = [cause for cause in causes if not isinstance(cause, Unjudged)]
+    if against or least is None:
+        cause = (against or causes)[0]
+        return JudgedFalse(cause.reason, f"{cause.detail}{shown}", least)
     what = f"true with a probability of {least:.4f}"
     if limits.judge_sentences:
         passed = sum(_passes(verdict, limits) for verdict in of_pieces)

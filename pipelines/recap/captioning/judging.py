@@ -14,6 +14,7 @@ from pipelines.recap.captioning.captioner import Captioner, PromptImage, Request
 from pipelines.recap.captioning.images import RegionCaptioner
 from pipelines.recap.captioning.judged import (
     Judged,
+    Unjudged,
     Verdicts,
     after_judging,
     choose,
@@ -38,6 +39,8 @@ from schemas.rejection import Rejected
 from schemas.sample import ScreenedImage
 from schemas.text import shown_name
 from transforms.yes_no import read_yes_no
+
+_SHOWN = 40  # characters of an answer in the detail of a rejection
 
 
 class JudgedCaptioner:
@@ -129,7 +132,7 @@ class JudgedCaptioner:
             region_id = screened.regions[position].region_id
             against = await contradictions(units, position, region_id, view)
 
-        async def judge_unit(unit: str) -> float | Rejected | None:
+        async def judge_unit(unit: str) -> float | Rejected:
             if unit in against:
                 return against[unit]
             if self._judge is None or self._model is None:
@@ -160,8 +163,8 @@ class JudgedCaptioner:
         )
 
 
-async def ask_judge(judge: Captioner, request: Request) -> float | None:
-    """Return the probability of yes to a question; None: the judge says neither yes nor no.
+async def ask_judge(judge: Captioner, request: Request) -> float | Unjudged:
+    """Return the probability of yes to a question, or why the judge says neither yes nor no.
 
     Raises:
         PictureRefused: the picture cannot be used.
@@ -169,11 +172,11 @@ async def ask_judge(judge: Captioner, request: Request) -> float | None:
     """
     try:
         answer = await judge.ask(request)
-    except Rejected:
-        return None
+    except Rejected as cause:
+        return Unjudged(f"the judge's server refuses: {cause.detail}")
     except BuildError as error:
         raise BuildError(f"the judge: {error}") from None
     verdict = read_yes_no(answer.text)
     if verdict is None:
-        return None
+        return Unjudged(f"the judge says neither yes nor no, but {answer.text[:_SHOWN]!r}")
     return answer.yes if isinstance(answer.yes, float) else float(verdict)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.errors import BuildError
+
 Scores = NDArray[np.float64]  # shape (N,)
 
 
@@ -23,15 +25,32 @@ class Curve:
         return int(best[len(best) // 2])
 
     def accepting(self, share: float) -> int:
-        """Return the first index at which at most the given share of shuffled pairs passes."""
+        """Return the first index at which at most the given share of shuffled pairs passes.
+
+        Raises:
+            BuildError: more pass at every threshold.
+        """
+        if self.false_accepts[-1] > share:
+            raise BuildError(
+                f"at the highest threshold, {self.thresholds[-1]:.5f}, "
+                f"{self.false_accepts[-1]:.2%} of shuffled pairs still pass, expected at most "
+                f"{share:.2%}: allow more by --false-accept"
+            )
         return int(np.argmax(self.false_accepts <= share))
 
 
-def curve(matched: Scores, shuffled: Scores) -> Curve:
-    """Return the curve of scores; thresholds lie midway between scores, and at both ends."""
+def curve(matched: Scores, shuffled: Scores, most: float = np.inf) -> Curve:
+    """Return the curve of scores; thresholds lie midway between scores, and at both ends.
+
+    Args:
+        matched: the scores of matched pairs.
+        shuffled: those of shuffled pairs.
+        most: the highest score that there can be; thresholds above it are left out.
+    """
     scores = np.unique(np.concatenate([matched, shuffled]))
     between = (scores[:-1] + scores[1:]) / 2
     thresholds = np.concatenate([scores[:1], between, np.nextafter(scores[-1:], np.inf)])
+    thresholds = thresholds[thresholds <= most]
     below = np.searchsorted(np.sort(shuffled), thresholds, side="left")
     missed = np.searchsorted(np.sort(matched), thresholds, side="left")
     return Curve(

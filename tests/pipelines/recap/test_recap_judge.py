@@ -1,6 +1,7 @@
 """Whole runs whose captions a second model judges: what is kept, asked, paid and refused."""
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any
 
@@ -141,6 +142,9 @@ def test_faults_of_the_judge_end_as_those_of_the_captioner(coco_file, serve, rec
     made = recap(owner, server, judge=judge, kept=TEXTS, captioning=QUIET, servers=quick)
     assert made.rejected() == dict.fromkeys(("32", "41", "42"), "caption_unjudged")
     assert made.rejected("image") == {"4": "no_regions"}
+    why = (made.folder / "_rejected/recapd.jsonl").read_text("utf-8")
+    for detail in ("neither yes nor no, but 'Perhaps.'", "the judge's server refuses: status 400"):
+        assert detail in why
     assert set(made.captions()) == {"11", "12", "21", "22", "31"}
     assert len(server.log()) == 8
     assert verify(str(made.folder)).problems == []
@@ -220,6 +224,8 @@ def test_the_command_judges_and_calibrates(serve, recap_words, tmp_path, recap_o
     to = ["--to", str(tmp_path / "judge.json"), "--force"]
     assert cli.run(["calibrate", str(tmp_path / "out"), *judge, *to, "--pairs", "30"]) == 0
     calls = len(asked(server))
+    replies = (tmp_path / "judge.json.replies/replies.jsonl").read_bytes().splitlines()
+    assert len({json.loads(line)["id"] for line in replies}) == len(replies), "each is asked once"
     assert cli.run(["calibrate", str(tmp_path / "out"), *judge, *to, "--pairs", "30"]) == 0
     assert len(asked(server)) == calls, "its answers are kept"
     refilter = ["--refilter", "--judge-min", str(tmp_path / "judge.json")]

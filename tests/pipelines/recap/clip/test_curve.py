@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.recap.clip.curve import curve, roc_area
+from schemas.errors import BuildError
 
 QUARTERS = st.lists(st.integers(-5, 5), min_size=1, max_size=20)
 SCORES = QUARTERS.map(lambda quarters: np.array(quarters) / 4)
@@ -48,3 +49,12 @@ def test_accepting_a_share_at_most():
     assert errors.false_accepts[index] == pytest.approx(0.2)
     assert 0.7 < errors.thresholds[index] < 0.8
     assert errors.false_accepts[errors.accepting(0.0)] == 0
+
+
+def test_no_threshold_lies_above_what_a_score_can_be():
+    ones = np.array([1.0, 1.0])
+    assert curve(ones, ones, most=1.0).thresholds.tolist() == [1.0]
+    errors = curve(ones, np.array([0.0, 1.0]), most=1.0)
+    assert errors.thresholds[errors.accepting(0.5)] == 0.5
+    with pytest.raises(BuildError, match=r"threshold, 0.50000, 50.00% of shuffled .* most 10.00%"):
+        errors.accepting(0.1)
