@@ -18,7 +18,7 @@ from pipelines.recipes.recap_presets import Views
 from prompts.recap_marked import WHOLE_NAME, close_up_name
 from schemas.geometry import Box
 from schemas.mask import Mask
-from transforms.crop import SHOWN_SIDE, encode_jpeg, enlarged, shrunk, window
+from transforms.crop import ENLARGED_SIDE, SHOWN_SIDE, encode_jpeg, enlarged, shrunk, window
 
 MARKS = 10  # largest number of marks in a picture
 
@@ -77,15 +77,23 @@ def marked_pictures(
             if options.views == "whole":
                 pictures.append((marked,))
             else:
-                close_up = _close_up(whole, region, options)
+                close_up = _close_up(whole, shown, region, options)
                 pictures.append((marked, NamedPicture(close_up_name(number), close_up)))
     return pictures
 
 
-def _close_up(whole: Image.Image, region: MarkedRegion, options: MarkOptions) -> bytes:
-    """Return a JPEG of a region and what is around it, with an outline or dark outside of it."""
+def _close_up(
+    whole: Image.Image, shown: Image.Image, region: MarkedRegion, options: MarkOptions
+) -> bytes:
+    """Return a JPEG of a region and what is around it, with an outline or dark outside of it.
+
+    `shown` is the whole picture as it is sent, of which a close-up of all of it is made.
+    """
     view = window(region.box, options.context, *whole.size, SHOWN_SIDE)
-    seen = shrunk(enlarged(whole.crop(view), options.max_pixels), options.max_pixels)
+    if view == (0, 0, *whole.size) and min(whole.size) >= ENLARGED_SIDE:
+        seen = shown
+    else:
+        seen = shrunk(enlarged(whole.crop(view), options.max_pixels), options.max_pixels)
     shape = shape_of(region.box, region.patch, view, seen.size)
     masked = options.views == "both-masked"
     return encode_jpeg(
