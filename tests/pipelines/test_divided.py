@@ -140,6 +140,7 @@ def test_a_small_file_is_read_once_by_one_worker(sound, run_build, bytes_read, p
     run_build(sound, launch_options=Parts(parts))
     assert bytes_read["look", path] == size
     assert size <= bytes_read["stages", path] < 1.2 * size
+    assert bytes_read["fingerprint", path] == 0
 
 
 def test_a_slice_that_cannot_be_read_ends_the_build(sound, run_build, in_parts, monkeypatch):

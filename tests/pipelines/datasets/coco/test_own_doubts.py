@@ -145,6 +145,20 @@ def test_a_large_file_is_looked_at_slice_by_slice(coco_file, monkeypatch, size, 
     assert (len(large.annotations.hashes) > 1) == (size < 10**6)
 
 
+@pytest.mark.parametrize("size", [1, 300])
+def test_of_many_odd_annotations_a_sample_is_looked_at(coco_file, monkeypatch, size):
+    owner = coco_file().good(*range(1, 9))
+    owner.region(14, 2, bbox=["1", 1, 0.5, 30])
+    plan = make_plan(Recipe(sources=(owner.save().request(),)), "", "/nowhere")
+    monkeypatch.setattr(glance, "_LOOKED_AT", 6)
+    at_once = glance.glimpse(plan.splits[0], FileStore())
+    monkeypatch.setattr(slices, "SLICE_BYTES", size)
+    large = glance.glimpse(plan.splits[0], FileStore())
+    assert _sums(large) == _sums(at_once)
+    number = len(owner.data["annotations"])
+    assert large.annotations.number == -(-number // (number // 6 + 1)) < number
+
+
 def _sums(file) -> tuple[int, int, int, int, list[int]]:
     summed = file.annotations
     hashes = sorted(int(number) for part in summed.hashes for number in part)
