@@ -36,7 +36,7 @@ test-vllm: $(STAMP) ## Caption and serve with a real vLLM and tiny models (in ~/
 	vllm="$$($(BIN)/python -m tests.vllm.environment)" && REGIONFORGE_VLLM="$$vllm" \
 		$(BIN)/python -m pytest tests/vllm/check_serve.py tests/vllm/check_options.py tests/vllm/check_engine.py $(ARGS)
 
-test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is, and compare bytes
+test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is (in ~/.cache, once: 400 MB)
 	$(BIN)/python -m tests.engines.compare
 	stores="$$($(BIN)/python -m tests.stores)" && "$$stores/bin/python" -m pytest \
 		tests/engines/check_ends.py tests/engines/check_killed.py tests/engines/check_cut_off.py \
