@@ -37,8 +37,31 @@ _SEEN = (
     r"|found)"
 )
 
-# A word of every pattern of `_denials`, which compile for milliseconds, one for each class.
-_NEGATED = re.compile(r"\bno |(?: not|n't|\brather than|\binstead of) ")
+# The words before what a sentence denies.
+_THERE_IS_NO = (
+    r"\b(?:there (?:is|are|was|appears? to be|seems? to be)|there's|shows?|contains?|depicts?"
+    r"|includes?|sees?|finds?) no "
+)
+_THERE_IS_NOT = rf"\bthere (?:is|are)(?: not|n't) {_CERTAINLY}(?:an?|any) "
+_SHOWS_NO = (
+    rf"\b(?:does|do|did)(?: not|n't) {_CERTAINLY}(?:show|contain|include|depict|feature|display"
+    r"|represent|look like|resemble|be) (?:an?|any|the) "
+)
+_IS_NOT = (
+    r"(?:^|\b(?:it|this|that|object|shown|here|which) )(?:is|are|was|'s)?(?: not|n't) "
+    rf"{_CERTAINLY}(?:an?|the) "
+)
+_RATHER = r",? (?:not|rather than|instead of) an? (?:actual |real )?"
+# The words after it, where nothing but "no" is before it.
+_IS = (
+    r"(?:is|are|was|were|can be|could be|appears?|seems?|exists?|visible|present|shown|seen"
+    r"|found)\b"
+)
+# All sentences that deny something; the patterns of classes compile for milliseconds each.
+_DENIES = re.compile(
+    f"{_THERE_IS_NO}|{_THERE_IS_NOT}|\\bno .* {_IS}|{_SHOWS_NO}|{_IS_NOT}|{_RATHER}"
+)
+
 # What is denied here of the noun before it.
 _PREDICATES = re.compile(
     rf"\btoo (?:\w+ly )?{_DIM}(?:(?:,| and| or|, and) (?:too )?{_DIM})* (?:for \w+ )?to "
@@ -90,7 +113,7 @@ def denial(text: str, class_name: str | None) -> str:
         r"(?<=[.!?])\s+|\s*\n\s*", text.replace("\u2019", "'").lower().strip()
     ):
         match = _UNKNOWN.search(sentence)
-        if not match and _NEGATED.search(sentence):
+        if not match and _DENIES.search(sentence):
             match = _denials(class_name).search(sentence)
         if match:
             return match.group()
@@ -104,23 +127,14 @@ def denial(text: str, class_name: str | None) -> str:
 def _denials(class_name: str | None) -> re.Pattern[str]:
     named = f"(?:{own_names(class_name)}|{_GENERIC})" if class_name else _GENERIC
     patterns = [
-        rf"\b(?:there (?:is|are|was|appears? to be|seems? to be)|there's|shows?|contains?"
-        rf"|depicts?|includes?|sees?|finds?)"
-        rf" no {_SOME}{named}{_END}",
-        rf"\bthere (?:is|are)(?: not|n't) {_CERTAINLY}(?:an?|any) {_SOME}{named}{_END}",
-        rf"\bno {_SOME}{named} (?:is|are|was|were|can be|could be|appears?|seems?|exists?"
-        rf"|visible|present|shown|seen|found)\b",
-        rf"\b(?:does|do|did)(?: not|n't) {_CERTAINLY}(?:show|contain|include|depict|feature"
-        rf"|display"
-        rf"|represent|look like|resemble|be) (?:an?|any|the) {_SOME}{named}{_END}",
+        rf"{_THERE_IS_NO}{_SOME}{named}{_END}",
+        rf"{_THERE_IS_NOT}{_SOME}{named}{_END}",
+        rf"\bno {_SOME}{named} {_IS}",
+        rf"{_SHOWS_NO}{_SOME}{named}{_END}",
     ]
     if class_name:
         own = own_names(class_name)
-        patterns += [
-            rf"(?:^|\b(?:it|this|that|object|shown|here|which) )(?:is|are|was|'s)?(?: not|n't) "
-            rf"{_CERTAINLY}(?:an?|the) {_SOME}{own}{_END}",
-            rf",? (?:not|rather than|instead of) an? (?:actual |real )?{own}(?=[.,;!]|$)",
-        ]
+        patterns += [rf"{_IS_NOT}{_SOME}{own}{_END}", rf"{_RATHER}{own}(?=[.,;!]|$)"]
     return re.compile("|".join(patterns))
 
 
