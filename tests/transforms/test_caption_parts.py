@@ -71,6 +71,18 @@ def test_prose_is_the_paragraph():
     assert (parts.paragraph, parts.others, parts.attributes) == (PARAGRAPH, (), ())
 
 
+def test_lines_that_reach_the_limit_are_cut_at_a_whole_sentence():
+    answer = f"Phrase: {PHRASE}\nParagraph: {PARAGRAPH} Its base is"
+    parts = accept_parts(answer, "length", MUG)
+    assert (parts.paragraph, parts.others) == (PARAGRAPH, (PHRASE,))
+
+
+def test_a_sentence_that_is_the_paragraph_is_told_once():
+    long = "A red mug of china with a white handle stands on a shelf of dark wood."
+    parts = accept_parts(json.dumps({**WHOLE, "sentence": long, "paragraph": long}), "stop", MUG)
+    assert (parts.paragraph, parts.others) == (long, (PHRASE,))
+
+
 @pytest.mark.parametrize(
     ("changes", "others"),
     [
@@ -114,6 +126,7 @@ def test_attributes(attributes, expected):
         (json.dumps(WHOLE)[:120], "length", Reason.CAPTION_CUT),
         (json.dumps(WHOLE)[:150], "stop", Reason.CAPTION_MARKUP),
         (json.dumps({"sentence": SENTENCE}), "stop", Reason.CAPTION_MARKUP),
+        (json.dumps(WHOLE, indent=2)[:200], "stop", Reason.CAPTION_MARKUP),
         ("[1, 2]", "stop", Reason.CAPTION_EMPTY),
         ("<think>A mug", "length", Reason.CAPTION_CUT),
         ("{" * 5000, "stop", Reason.CAPTION_EMPTY),
