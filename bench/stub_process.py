@@ -26,12 +26,16 @@ class StubServer:
     def start(self) -> None:
         """Start it, where it was before."""
         files = ["--log", str(self._log), "--script", str(self._script)]
-        command = [sys.executable, "-m", "bench.stub_server", "--host", self._host]
-        command += ["--port", str(self._port), *files]
+        where = ["--host", self._host, "--port", str(self._port)]
+        self._port = self._begin([*where, *files])
+
+    def _begin(self, words: list[str]) -> int:
+        """Start a process with some words of a command line; return its port."""
+        command = [sys.executable, "-m", "bench.stub_server", *words]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=CHECKOUT)
         assert self._process.stdout
-        self._port = int(self._process.stdout.readline())
+        return int(self._process.stdout.readline())
 
     def stop(self) -> None:
         """Stop it at once."""

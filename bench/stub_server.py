@@ -15,6 +15,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -151,10 +152,15 @@ async def _main(args: argparse.Namespace) -> None:
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve as a command line says, until standard input ends."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", metavar="FILE")
     parser.add_argument("--script", metavar="FILE")
-    asyncio.run(_main(parser.parse_args()))
+    asyncio.run(_main(parser.parse_args(words)))
+
+
+if __name__ == "__main__":
+    main()

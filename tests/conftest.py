@@ -111,7 +111,7 @@ def quick_beam() -> Iterator[None]:
     from tests.quick_beam import make_beam_quick
 
     with pytest.MonkeyPatch.context() as patch:
-        make_beam_quick(patch)
+        make_beam_quick(patch.setattr)
         yield
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.worker import statecache
 from apache_beam.transforms import core, ptransform, userstate, util
@@ -18,19 +17,23 @@ from apache_beam.typehints import decorators, native_type_compatibility
 Function = Callable[..., Any]
 
 
-def make_beam_quick(patch: pytest.MonkeyPatch) -> None:
-    """Patch Beam for as long as `patch` holds."""
-    patch.setattr(PipelineOptions, "view_as", _viewed_once(PipelineOptions.view_as))
-    patch.setattr(userstate, "get_dofn_specs", lambda stage: (set(), set()))  # no stage has any
-    patch.setattr(core, "_check_fn_use_yield_and_return", lambda function: False)  # it only warns
-    patch.setattr(decorators.IOTypeHints, "_make_origin", lambda *_, **__: [])  # text of errors
-    patch.setattr(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
+def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
+    """Patch Beam.
+
+    Args:
+        set_attribute: `setattr`, or what undoes it later.
+    """
+    set_attribute(PipelineOptions, "view_as", _viewed_once(PipelineOptions.view_as))
+    set_attribute(userstate, "get_dofn_specs", lambda stage: (set(), set()))  # no stage has any
+    set_attribute(core, "_check_fn_use_yield_and_return", lambda function: False)  # it only warns
+    set_attribute(decorators.IOTypeHints, "_make_origin", lambda *_, **__: [])  # text of errors
+    set_attribute(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
     signature = _once_a_function(decorators.get_signature)
     for module in (decorators, core, ptransform, util):
-        patch.setattr(module, "get_signature", signature)
+        set_attribute(module, "get_signature", signature)
     converted = _once_a_type(native_type_compatibility.convert_to_beam_type)
     for module in (native_type_compatibility, decorators):
-        patch.setattr(module, "convert_to_beam_type", converted)
+        set_attribute(module, "convert_to_beam_type", converted)
 
 
 def _viewed_once(view_as: Function) -> Function:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -118,7 +119,9 @@ def test_a_hang_is_found(faults_of, monkeypatch):
 
 def test_memory_is_watched(faults_of, monkeypatch):
     monkeypatch.setattr(watch, "MEMORY_BYTES", 20 << 20)
-    spare = watch.peak_bytes() + (60 << 20)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    # A little above the peak of this process, which may be gigabytes.
+    spare = watch.peak_bytes() - pages * resource.getpagesize() + (60 << 20)
     faults = faults_of(lambda _: bytearray(spare) and None)
     assert any("MiB of memory" in fault for fault in faults)
 

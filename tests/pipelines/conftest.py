@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -423,14 +424,54 @@ def remote_store(monkeypatch):
     return fill
 
 
+class ForkedServer(StubServer):
+    """A stub server that is forked; `ask` has `forked_servers.py` answer a line."""
+
+    def __init__(self, ask: Callable[[object], Any], folder: Path, script: dict[str, Any]) -> None:
+        self._ask = ask
+        super().__init__(folder, script)
+
+    def _begin(self, words: list[str]) -> int:
+        self._pid, port = self._ask(words)
+        return int(port)
+
+    def stop(self) -> None:
+        """Stop it at once, if it runs."""
+        if self._pid:
+            self._ask(self._pid)
+            self._pid = 0
+
+
+@pytest.fixture(scope="session")
+def server_forks() -> Iterator[Callable[[object], Any]]:
+    """Asks one process to start and end servers; see `forked_servers.py`."""
+    command = [sys.executable, str(Path(__file__).with_name("forked_servers.py"))]
+    pipe, turn = subprocess.PIPE, threading.Lock()
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as forks:
+        assert forks.stdin
+        assert forks.stdout
+        orders, answers = forks.stdin, forks.stdout
+
+        def ask(order: object) -> Any:
+            with turn:
+                orders.write(json.dumps(order) + "\n")
+                orders.flush()
+                return json.loads(answers.readline())
+
+        yield ask
+        orders.close()
+
+
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., StubServer]]:
+def serve(
+    server_forks: Callable[[object], Any], tmp_path: Path
+) -> Iterator[Callable[..., StubServer]]:
     """Starts a server, given rules and the other fields of its script."""
     running: list[StubServer] = []
 
     def start(*rules: dict[str, Any], **script: Any) -> StubServer:
         folder = tmp_path / f"server-{len(running)}"
-        running.append(StubServer(folder, {"rules": rules, **script}))
+        running.append(ForkedServer(server_forks, folder, {"rules": rules, **script}))
         return running[-1]
 
     yield start

@@ -4,14 +4,19 @@ Each line that it reads is a command, JSON as `conftest.py` writes it; each line
 exit status. Forked, commands need not import anything, which would take most of their time.
 """
 
+import gc
 import json
 import os
 import sys
 import threading
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pipelines.cli.parser import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+quick_beam = import_module("tests.quick_beam")
 
 NEEDED = ("cli.before_build", "cli.build_recipe", "recap.run", "runner.launch", "verify")
 
@@ -20,6 +25,8 @@ def next_command() -> list[str] | None:
     """Fork for each command that is read, and return its words in the child; None at the end."""
     for name in NEEDED:
         import_module(f"pipelines.{name}")
+    quick_beam.make_beam_quick(setattr)
+    gc.freeze()  # else each process would copy all of it
     for line in sys.stdin:
         assert threading.active_count() == 1, "a lock of another thread would stay locked in a fork"
         child = os.fork()

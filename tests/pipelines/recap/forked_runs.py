@@ -7,6 +7,7 @@ or "never"; each line it writes, JSON with the status of the run and when it end
 clock. Forked, runs need not import anything: all their time is spent on what may be interrupted.
 """
 
+import gc
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import sys
 import time
 from functools import partial
 from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from pipelines.datasets.spec import SourceRequest
@@ -24,6 +27,9 @@ from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+quick_beam = import_module("tests.quick_beam")
 
 PAIR_SECONDS = 0.01
 MODERN: dict[str, Any] = {
@@ -73,6 +79,8 @@ def run(output: str, options: dict) -> None:
 
 def main() -> None:
     options = json.loads(sys.argv[1])
+    quick_beam.make_beam_quick(setattr)
+    gc.freeze()  # else each run would copy all of it
     print("ready", flush=True)
     for line in sys.stdin:
         output, moment = line.split()
