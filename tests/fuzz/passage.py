@@ -19,7 +19,7 @@ from apache_beam.pvalue import TaggedOutput
 from pipelines.entries import split_into_parts
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
-from pipelines.read import _ReadPart
+from pipelines.read import _ReadBin
 from schemas.errors import RegionForgeError
 from schemas.ledger import Ledger, Stage, Tally, ledger_of
 from schemas.limits import MAX_DETAIL_CHARACTERS
@@ -90,10 +90,10 @@ def _pass(
 
 
 def _images(split: SplitInput, ledgers: Ledgers) -> Iterator[SourceImage]:
-    reader = _ReadPart()
+    reader = _ReadBin()
     reader.start_bundle()
     reader.ledgers = ledgers
-    for batch in reader.results(split):
+    for batch in reader.results(((split.source, split.split, 0), [split])):
         if not isinstance(batch, TaggedOutput):
             yield from batch
 
