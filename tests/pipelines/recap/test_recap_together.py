@@ -123,3 +123,11 @@ def test_another_judge_chooses_anew_among_the_same_captions(serve, together) -> 
     assert {row["provenance"]["judge_model"] for row in made.output.rows()} == {"other"}
     assert set(calls(captioner).values()) == {1}
     assert not calls(flat).keys() & calls(lid).keys()
+    card = (made.folder / "README.md").read_text("utf-8")
+    for line in (
+        "- beside the whole picture with its regions outlined and numbered, and the crop of a "
+        "region, it was given the name of the annotated class and names and places of the other "
+        "annotated regions\n",
+        "- an answer held a phrase, a sentence, a paragraph and attributes",
+    ):
+        assert line in card
