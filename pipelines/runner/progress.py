@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -71,6 +71,10 @@ class Ticker:
         self._stop.set()
         self._thread.join()
         if time.monotonic() - self._started >= self._patience:
+            self._print()
+
+    def _print(self) -> None:
+        with suppress(OSError):  # a full disk of the log: the work goes on, or names its own error
             self._console.print(self.line(), soft_wrap=True)
 
     def _refresh(self) -> None:
@@ -78,7 +82,7 @@ class Ticker:
             return
         if not sys.stderr.isatty():
             while not self._stop.wait(_LINE_SECONDS):
-                self._console.print(self.line(), soft_wrap=True)
+                self._print()
             return
         with self._console.status(self.line()) as status:
             while not self._stop.wait(_LIVE_SECONDS):

@@ -21,7 +21,7 @@ EXCEPTIONS = {
     "pipelines/sample_world",
     "regionforge/demo_steps.py",
     "regionforge/demo_training.py",
-    "pipelines/divided.py",
+    "pipelines/read.py",
     "pipelines/guard/lists.py",
     "pipelines/guard/names.py",
     "pipelines/cli/build.py",

@@ -1,6 +1,11 @@
 """The line of progress: numbers of images per stage, and the share of packed images written."""
 
 import logging
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
 
 from pipelines.runner.progress import StageProgress, Ticker
 
@@ -20,3 +25,13 @@ def test_the_percentage_is_of_the_images_that_are_packed():
     log("nothing to count")
     log("progress write +150")
     assert ticker.line() == "0:00  images: read 300 · write 200 · 100%"
+
+
+def test_a_log_on_a_full_disk_ends_no_work(monkeypatch):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        with pytest.raises(RuntimeError, match="the error of the work"), Ticker("images:"):
+            raise RuntimeError("the error of the work")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
