@@ -148,6 +148,21 @@ def ended(process: int) -> int | None:
     return None
 
 
+def faults_of_ending(process: int, output: Path) -> list[str]:
+    """Return a fault where a run that was not harmed does not end well; end it where it is slow."""
+    status = ended(process)
+    if status == 0:
+        return []
+    ending = f"ends with {status}"
+    if status is None:
+        ending = f"does not end within {ENDING_MAY_TAKE} s"
+        for pid in members(process):
+            os.kill(pid, signal.SIGKILL)
+        ended(process)
+    log = Path(f"{output}.log").read_text("utf-8", "replace")
+    return [f"the rerun {ending}: {log[-600:]}"]
+
+
 def shards_in(output: Path) -> int:
     """Return the number of finished shards."""
     return sum(1 for _ in output.glob("*/*.arrow"))
@@ -245,11 +260,9 @@ def _harmed(harm: Harm, name: str, expected: dict[str, str]) -> Result:
     if "Traceback" in message and harm.kind != "memory":
         harm.faults.append(f"traceback: {message[-600:]}")
     process = start(harm.world, harm.output)
-    if status := ended(process):
-        log = Path(f"{harm.output}.log").read_text("utf-8", "replace")
-        harm.faults.append(f"the rerun ends with {status}: {log[-600:]}")
-    else:
-        harm.faults += differences(expected, digests(harm.output))
+    harm.faults += faults_of_ending(process, harm.output) or differences(
+        expected, digests(harm.output)
+    )
     return Result(
         case=name,
         target=f"kill: {harm.kind}",

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 from bench.stub_process import StubServer
-from tests.fuzz.kills import ENDING_MAY_TAKE, differences, digests, ended, forked
+from tests.fuzz.kills import ENDING_MAY_TAKE, differences, digests, ended, faults_of_ending, forked
 from tests.fuzz.processes import members
 from tests.fuzz.recap_runs import CONCURRENCY, recap
 from tests.fuzz.result import Result
@@ -30,7 +30,7 @@ def run_recap_kills(
     server = StubServer(folder / "server", {"delay": _ANSWER_SECONDS})
     try:
         calm = folder / "calm"
-        assert _run(world, calm, server) == 0, Path(f"{calm}.log").read_text(encoding="utf-8")
+        assert faults_of_ending(_started(world, calm, server), calm) == []
         calls = _answered(server)
         assert max(calls.values()) == 1
         for number in numbers:
@@ -40,8 +40,8 @@ def run_recap_kills(
         server.stop()
 
 
-def _run(world: Path, output: Path, server: StubServer) -> int | None:
-    return ended(forked(lambda: recap(world, output, server.url), output))
+def _started(world: Path, output: Path, server: StubServer) -> int:
+    return forked(lambda: recap(world, output, server.url), output)
 
 
 def _answered(server: StubServer) -> Counter[str]:
@@ -61,9 +61,7 @@ def _killed(
         for pid in members(process):
             os.kill(pid, signal.SIGKILL)
         ended(process)
-    if status := _run(world, output, server):
-        log = Path(f"{output}.log").read_text("utf-8", "replace")
-        faults.append(f"the rerun ends with {status}: {log[-600:]}")
+    faults += faults_of_ending(_started(world, output, server), output)
     faults += differences(digests(calm[0]), digests(output))
     calls = _answered(server)
     if calls.keys() != calm[1].keys():

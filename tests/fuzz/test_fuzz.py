@@ -25,6 +25,7 @@ from tests.fuzz.__main__ import CASES
 from tests.fuzz.annotations import Case, case_of, run_case, shrunk
 from tests.fuzz.json_faults import OPERATORS, Raw, encode
 from tests.fuzz.mutate import Mutation, mutate
+from tests.fuzz.processes import members
 from tests.fuzz.report import RESULTS, Report, joined
 from tests.fuzz.result import Result
 from tests.fuzz.stages import STAGES
@@ -227,6 +228,14 @@ def test_an_output_that_is_not_the_same_is_found(tmp_path):
     assert kills.differences(expected, {"coco/a.arrow": "1", "ledger.json": "2"}) == []
     assert "ledger.json" in kills.differences(expected, {"coco/a.arrow": "1"})[0]
     assert "b.arrow" in kills.differences(expected, {**expected, "coco/b.arrow": "3"})[0]
+
+
+def test_a_run_that_is_not_over_in_time_is_not_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(kills, "ENDING_MAY_TAKE", 0.2)
+    process = kills.forked(lambda: time.sleep(60), tmp_path / "slow")
+    (fault,) = kills.faults_of_ending(process, tmp_path / "slow")
+    assert fault.startswith("the rerun does not end within 0.2 s")
+    assert not members(process)
 
 
 def test_the_reports_of_pieces_add_up(tmp_path):
