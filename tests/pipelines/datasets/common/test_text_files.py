@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.datasets.common import text_files
 from pipelines.datasets.common.text_files import as_text, read_text
+from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
 from schemas.limits import MAX_UNPACKED_RATIO
 
@@ -35,16 +36,7 @@ def packed_in_parts() -> bytes:
 def test_the_text_is_the_same(tmp_path, content):
     path = tmp_path / "boxes.json"
     path.write_bytes(content)
-
-    class Store:
-        def read(self, path: str) -> bytes:
-            with open(path, "rb") as file:
-                return file.read()
-
-        def sizes(self, folder: str) -> dict[str, int]:
-            raise AssertionError(folder)
-
-    assert read_text(Store(), str(path)) == PLAIN
+    assert read_text(FileStore(), str(path)) == PLAIN
 
 
 @pytest.mark.parametrize("end", [1, 12, -1])
