@@ -14,6 +14,7 @@ from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from schemas.errors import UsageError
 
 ANSWER_SECONDS = 5.0  # within which a service takes a connection
+_JOB_SECONDS = 365 * 24 * 3600
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -63,6 +64,19 @@ def server_options(endpoint: str) -> list[str]:
                 f"listens does not answer as one ({error.details()})"
             ) from None
     return [option.name for option in described.options]
+
+
+def without_deadline(options: PipelineOptions) -> PipelineOptions:
+    """Return options, changed so that a job may take as long as it takes unless a flag says else.
+
+    Beam means `--job_server_timeout` for single requests, of which one lasts as long as the job:
+    after its 300 s a job was given up.
+    """
+    portable = options.view_as(PortableOptions)
+    unset = PipelineOptions([]).view_as(PortableOptions).job_server_timeout
+    if portable.job_server_timeout == unset:
+        portable.job_server_timeout = _JOB_SECONDS
+    return options
 
 
 def _address_of_pool(config: str) -> str:
