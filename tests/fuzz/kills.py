@@ -158,7 +158,7 @@ def faults_of_ending(process: int, output: Path) -> list[str]:
         ending = f"does not end within {ENDING_MAY_TAKE} s"
         for pid in members(process):
             os.kill(pid, signal.SIGKILL)
-        ended(process)
+        os.waitpid(process, 0)
     log = Path(f"{output}.log").read_text("utf-8", "replace")
     return [f"the rerun {ending}: {log[-600:]}"]
 

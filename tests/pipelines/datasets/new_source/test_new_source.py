@@ -140,8 +140,9 @@ def test_its_records_are_shown(house, printed):
 
 
 def test_the_conformance_suite_takes_it_up(house):
-    for folder in ("tests", "tests/pipelines", DATASET_TESTS):
-        shutil.copyfile(CHECKOUT / folder / "conftest.py", house.root / folder / "conftest.py")
+    folders = ("tests", "tests/pipelines", DATASET_TESTS)
+    for name in (*(f"{folder}/conftest.py" for folder in folders), "tests/quick_beam.py"):
+        shutil.copyfile(CHECKOUT / name, house.root / name)
     shutil.copytree(CHECKOUT / "bench", house.root / "bench", ignore=lambda *_: {"data"})
     suite = f"{DATASET_TESTS}/test_conformance.py"
     shutil.copyfile(CHECKOUT / suite, house.root / suite)
