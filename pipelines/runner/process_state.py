@@ -19,7 +19,8 @@ def tuned_memory() -> Iterator[None]:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_ARENA_MAX, 2)
     before = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)  # and never all that has been imported
+    # The oldest generation, where all that was imported is, is practically never searched.
+    gc.set_threshold(100_000, 50, 100)
     try:
         yield
     finally:
