@@ -56,7 +56,7 @@ def main() -> int:
 
 def measure(simulated: Simulation) -> Iterator[Measured]:
     """Yield what each choice of filters lets through."""
-    captions = {region: drawn[0] for region, drawn in simulated.captions.items()}
+    captions = {region: samples[0] for region, samples in simulated.captions.items()}
     run = simulated.kept_by
     plain = run("plain", Filter())
     yield measured("checks of words", captions, plain)

@@ -35,8 +35,8 @@ class ScriptedJudge:
 
     def __init__(self, captions: Samples) -> None:
         self._truth = {
-            region: ChainMap(*(dict(each.sentences) for each in drawn))
-            for region, drawn in captions.items()
+            region: ChainMap(*(dict(each.sentences) for each in samples))
+            for region, samples in captions.items()
         }
 
     async def ask(self, request: Request) -> Answer:

@@ -22,7 +22,7 @@ class Choice:
 def choices(simulated: Simulation) -> Iterator[Choice]:
     """Yield what each way to choose makes of the captions, without filters and with."""
     captions = simulated.captions
-    first = {region: drawn[:1] for region, drawn in captions.items()}
+    first = {region: samples[:1] for region, samples in captions.items()}
     unfiltered = Filter(judge_model="scripted")
     filtered = Filter(**BY_SENTENCE, measured_checks=True)
     yield choice("the first caption", captions, simulated.kept_by("first", Filter(), first))
@@ -37,23 +37,23 @@ def choices(simulated: Simulation) -> Iterator[Choice]:
         "by words, then all filters": chosen(captions, by_words),
         "by the judge, with all filters": captions,
     }
-    for name, drawn in ways.items():
-        yield choice(name, captions, simulated.kept_by(name, filtered, drawn))
+    for name, samples in ways.items():
+        yield choice(name, captions, simulated.kept_by(name, filtered, samples))
 
 
 def chosen(captions: Samples, kept: dict[str, str]) -> Samples:
     """Return of each region the caption that a run has kept, or the first where it kept none."""
     return {
-        region: [next((each for each in drawn if each.text == kept.get(region)), drawn[0])]
-        for region, drawn in captions.items()
+        region: [next((each for each in samples if each.text == kept.get(region)), samples[0])]
+        for region, samples in captions.items()
     }
 
 
 def choice(name: str, captions: Samples, kept: dict[str, str]) -> Choice:
     """Return what a way to choose has made of the captions."""
     true = {
-        region: {text for each in drawn for text in each.that_are(is_true=True)}
-        for region, drawn in captions.items()
+        region: {text for each in samples for text in each.that_are(is_true=True)}
+        for region, samples in captions.items()
     }
     left = {region: set(sentences(text)) for region, text in kept.items()}
     return Choice(

@@ -45,18 +45,18 @@ class Simulation:
             kept: the filters.
             captions: what is captioned in place of the simulation's captions.
         """
-        drawn = captions or self.captions
-        samples = len(next(iter(drawn.values())))
+        captioned = captions or self.captions
+        samples = len(next(iter(captioned.values())))
         recipe = RecapRecipe(
             sources=(SourceRequest(name="coco", label_set="Shapes-15"),),
             captioning=Captioning(model="scripted", global_caption=False, samples=samples),
             filter=kept,
         )
         tools = CaptionTools(
-            captioner=partial(ScriptedCaptioner, drawn),
+            captioner=partial(ScriptedCaptioner, captioned),
             scorer=CLIP if kept.scorer else None,
             concurrent_images=4,
-            judge=partial(ScriptedJudge, drawn) if kept.judge_model else None,
+            judge=partial(ScriptedJudge, captioned) if kept.judge_model else None,
         )
         output = f"{self.folder}/{name}"
         run_recap(recipe, make_recap_plan(recipe, self.folder, output), tools)

@@ -39,7 +39,7 @@ def score_captions(outcomes: Sequence[CaptionOutcome], scorer: JournaledScorer) 
     for outcome in outcomes:
         for region_id, caption in outcome.left().items():
             key = outcome.key(region_id)
-            for text in dict.fromkeys(text for each in caption.drawn for text in each.texts):
+            for text in dict.fromkeys(text for each in caption.all_samples for text in each.texts):
                 if (known := scorer.known(outcome.journal, key, text)) is not None:
                     scores[key, text] = known
                 else:
@@ -70,7 +70,7 @@ def choose_similar(outcome: CaptionOutcome, scores: Scores, limits: Filter) -> C
         return _unlike_crop(caption.text, score, limits) is None, score.mean
 
     chosen = {
-        region_id: max(caption.drawn, key=partial(likeness, region_id))
+        region_id: max(caption.all_samples, key=partial(likeness, region_id))
         for region_id, caption in outcome.left().items()
         if caption.samples
     }

@@ -159,7 +159,7 @@ class ImageCaptioner:
             for region_id, caption in outcome.left().items()
             if any(
                 self._scorer.known(outcome.journal, outcome.key(region_id), text) is None
-                for each in caption.drawn
+                for each in caption.all_samples
                 for text in each.texts
             )
         ]

@@ -107,17 +107,17 @@ def truth_of(caption: Captioned, verdicts: Verdicts, *, by_sentence: bool) -> fl
     return sum(map(mul, words, known)) / sum(words)
 
 
-def choose(drawn: Sequence[Judged], chosen_by: ChosenBy) -> Judged:
+def choose(samples: Sequence[Judged], chosen_by: ChosenBy) -> Judged:
     """Return the caption of a region that stays, of one or more, those that agree best first.
 
     It is one of which something is left, where there is one, and the most probable of these; of
     equal ones the first. Where the scorer chooses, all others of which something is left are its
     samples.
     """
-    best = max(drawn, key=lambda each: (isinstance(each.left, Captioned), each.truth))
+    best = max(samples, key=lambda each: (isinstance(each.left, Captioned), each.truth))
     if isinstance(best.left, Rejected):
         return best
-    left = [each.left for each in drawn if isinstance(each.left, Captioned)]
+    left = [each.left for each in samples if isinstance(each.left, Captioned)]
     others = [each for each in left if each is not best.left] if chosen_by == "clip" else []
     return best._replace(left=replace(best.left, samples=tuple(others)))
 

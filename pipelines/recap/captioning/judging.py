@@ -74,7 +74,7 @@ class JudgedCaptioner:
             caption = captioned.regions[screened.regions[position].region_id]
             if isinstance(caption, Rejected):
                 return None
-            return await self._chosen(screened, position, caption.drawn, view)
+            return await self._chosen(screened, position, caption.all_samples, view)
 
         judged = await gather(map(judge_region, range(len(screened.regions))))
         ids = [region.region_id for region in screened.regions]
@@ -89,13 +89,13 @@ class JudgedCaptioner:
         self,
         screened: ScreenedImage,
         position: int,
-        drawn: Sequence[Captioned],
+        samples: Sequence[Captioned],
         view: LazyImageView,
     ) -> Judged:
         """Return that one of a region's captions which stays, and what is left of it."""
         by_sentence = self._limits.judge_sentences
-        causes = [await self._other_subject(caption, position, view) for caption in drawn]
-        of_subject = [each for each, cause in zip(drawn, causes, strict=True) if cause is None]
+        causes = [await self._other_subject(caption, position, view) for caption in samples]
+        of_subject = [each for each, cause in zip(samples, causes, strict=True) if cause is None]
         units = [unit for each in of_subject for unit in units_of(each, by_sentence=by_sentence)]
         verdicts = await self._verdicts(screened, position, list(dict.fromkeys(units)), view)
 
@@ -109,7 +109,7 @@ class JudgedCaptioner:
                 return Judged(caption, false, truth)
             return Judged(caption, left, truth)
 
-        return choose(list(map(judged, drawn, causes)), self._limits.chosen_by)
+        return choose(list(map(judged, samples, causes)), self._limits.chosen_by)
 
     async def _other_subject(
         self, caption: Captioned, position: int, view: LazyImageView

@@ -50,7 +50,7 @@ class Captioned:
     samples: tuple["Captioned", ...] = ()  # these others, those that agree best first
 
     @property
-    def drawn(self) -> tuple["Captioned", ...]:
+    def all_samples(self) -> tuple["Captioned", ...]:
         """All accepted captions that were drawn of the region, itself first."""
         return (self, *self.samples)
 
@@ -155,12 +155,12 @@ class TwoStageCaptioner:
         if len(accepted) < 2:
             return accepted[0] if accepted else first
         values = agreement([each.text for each in accepted])
-        drawn = [
+        samples = [
             replace(each, agreement=round(value, 4))
             for value, each in zip(values, accepted, strict=True)
         ]
-        order = sorted(range(len(drawn)), key=lambda number: -values[number])
-        best, *others = (drawn[number] for number in order)
+        order = sorted(range(len(samples)), key=lambda number: -values[number])
+        best, *others = (samples[number] for number in order)
         return replace(best, samples=tuple(others))
 
     async def _caption_whole(self, screened: ScreenedImage, view: LazyImageView) -> Captioned:

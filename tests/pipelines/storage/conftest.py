@@ -1,4 +1,4 @@
-"""Servers of object stores on this machine, and commands that use them."""
+"""Servers of object stores on this machine, commands that use them, and files that are hashed."""
 
 import os
 import subprocess
@@ -7,7 +7,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipelines.storage import files
 from tests.pipelines.storage.store_servers import StoreServer, missing, started_store
+
+
+@pytest.fixture
+def fingerprinted(monkeypatch):
+    """The paths that are read for their digest alone, in order."""
+    paths, fingerprint = [], files.fingerprint
+
+    def note(path):
+        paths.append(path)
+        return fingerprint(path)
+
+    monkeypatch.setattr(files, "fingerprint", note)
+    return paths
 
 
 @pytest.fixture(scope="module", params=["s3", "gs", "az"])

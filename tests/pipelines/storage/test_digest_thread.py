@@ -21,19 +21,6 @@ def path(tmp_path):
     return str(path)
 
 
-@pytest.fixture
-def fingerprinted(monkeypatch):
-    """The paths that are read for their digest alone, in order."""
-    paths, fingerprint = [], files.fingerprint
-
-    def note(path):
-        paths.append(path)
-        return fingerprint(path)
-
-    monkeypatch.setattr(files, "fingerprint", note)
-    return paths
-
-
 def test_a_file_that_is_read_in_pieces_is_hashed_of_them(path, fingerprinted):
     digests = FileDigests()
     thread = DigestThread(digests)

@@ -13,19 +13,6 @@ OLD = 1_600_000_000_000_000_000  # ns since 1970
 
 
 @pytest.fixture
-def hashed(monkeypatch):
-    """The paths that are hashed, in order."""
-    paths, fingerprint = [], files.fingerprint
-
-    def note(path):
-        paths.append(path)
-        return fingerprint(path)
-
-    monkeypatch.setattr(files, "fingerprint", note)
-    return paths
-
-
-@pytest.fixture
 def file(tmp_path):
     path = tmp_path / "annotations.json"
     path.write_bytes(b"[1]")
@@ -42,45 +29,45 @@ def digest_of(output, path) -> str:
     return digest
 
 
-def test_an_unchanged_file_is_hashed_once(file, tmp_path, hashed):
+def test_an_unchanged_file_is_hashed_once(file, tmp_path, fingerprinted):
     for _ in range(3):
         digest_of(tmp_path, file)
-    assert hashed == [str(file)]
+    assert fingerprinted == [str(file)]
     assert str(tmp_path) not in (tmp_path / INPUT_DIGESTS).read_text()
 
 
-def test_a_file_is_hashed_once_in_a_run(file, hashed):
+def test_a_file_is_hashed_once_in_a_run(file, fingerprinted):
     digests = FileDigests()
     assert digests.of(str(file)) == digests.of(str(file))
-    assert hashed == [str(file)]
+    assert fingerprinted == [str(file)]
 
 
 @pytest.mark.parametrize("change", ["size", "time"])
-def test_a_changed_file_is_hashed_again(file, tmp_path, hashed, change):
+def test_a_changed_file_is_hashed_again(file, tmp_path, fingerprinted, change):
     digest_of(tmp_path, file)
     file.write_bytes(b"[2]" if change == "time" else b"[12]")
     changed = OLD + (1 if change == "time" else 0)
     os.utime(file, ns=(changed, changed))
     digest_of(tmp_path, file)
-    assert hashed == [str(file)] * 2
+    assert fingerprinted == [str(file)] * 2
 
 
-def test_a_file_that_was_just_changed_is_not_relied_on(file, tmp_path, hashed):
+def test_a_file_that_was_just_changed_is_not_relied_on(file, tmp_path, fingerprinted):
     os.utime(file)
     digest_of(tmp_path, file)
     digest_of(tmp_path, file)
-    assert hashed == [str(file)] * 2
+    assert fingerprinted == [str(file)] * 2
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": 1}', b'{"a": [1, 2]}', b"\xff"])
-def test_a_memory_that_cannot_be_read_is_not_trusted(file, tmp_path, hashed, content):
+def test_a_memory_that_cannot_be_read_is_not_trusted(file, tmp_path, fingerprinted, content):
     digest_of(tmp_path, file)
     (tmp_path / INPUT_DIGESTS).write_bytes(content)
     digest_of(tmp_path, file)
-    assert hashed == [str(file)] * 2
+    assert fingerprinted == [str(file)] * 2
 
 
-def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, hashed):
+def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, fingerprinted):
     digest_of(tmp_path, file)
     folder, other = tmp_path / "folder", tmp_path / "other"
     folder.mkdir()
@@ -88,7 +75,7 @@ def test_folders_and_other_files_are_looked_at_anew(file, tmp_path, hashed):
     digests = FileDigests.remembered_in(str(tmp_path))
     assert digests.of(str(folder)) == files.fingerprint(str(folder))
     digests.of(str(other))
-    assert hashed[1:] == [str(folder), str(folder), str(other)]
+    assert fingerprinted[1:] == [str(folder), str(folder), str(other)]
 
 
 @pytest.mark.parametrize("spelling", ["ETag", "etag"])  # of S3, and of the others
