@@ -115,10 +115,8 @@ class _Choices:
         """Return the region of a sentence and regions that it does not fit, in an order by hash."""
         others = self.regions.keys() - self.fitting[sentence.id]
         # One rank chooses the candidates, the other rank orders them.
-        ranks = {
-            name: self.hasher.ranks("candidate", sort, sentence.id, name)
-            for name in (sentence.region_id, *others)
-        }
+        hasher = self.hasher.with_parts("candidate", sort, sentence.id)
+        ranks = {name: hasher.ranks(name) for name in (sentence.region_id, *others)}
         most = min(MAX_CANDIDATES, len(ranks))
         count = pick(range(_MIN_CANDIDATES, most + 1), length)
         chosen = sorted(others, key=lambda name: (ranks[name][0], name))[: count - 1]

@@ -25,6 +25,13 @@ class Hasher:
         self._state = blake2b(digest_size=16)
         _add(self._state, parts)
 
+    def with_parts(self, *parts: str | int) -> "Hasher":
+        """Return a hasher with more fixed parts, for many ranks that share them."""
+        hasher = Hasher.__new__(Hasher)
+        hasher._state = self._state.copy()
+        _add(hasher._state, parts)
+        return hasher
+
     def rank(self, *parts: str | int) -> int:
         """Return a uniform 63-bit number that depends on all parts and on nothing else."""
         return self.ranks(*parts)[0]

@@ -9,6 +9,8 @@ import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 import pytest
@@ -16,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from prompts.catalog import WORDING_SETS
+from prompts.catalog import DIALOGUES, WORDING_SETS
 from prompts.detokenise import detokenised
+from prompts.dialogue import Exchange
 from prompts.instruction import REC_NEGATIVES, Instruction, InstructionMode
 from prompts.referring_expression_comprehension import CHOICE, MAX_CANDIDATES, dialogues
 from schemas.geometry import Box
@@ -79,13 +82,40 @@ def picture(make_image):
 
 
 @pytest.fixture(scope="session")
-def ask(compose):
-    """Asks about an image; returns its questions, read from records: one of each."""
+def ask_all(compose_all):
+    """Asks about images; returns the questions about each, read from records: one of each."""
+
+    def call(
+        images: Sequence[ScreenedImage], rate: float = REC_NEGATIVES, seed: int = 0
+    ) -> list[list[Asked]]:
+        talks: dict[str, list[list[Exchange]]] = {}  # of each image, as they are composed
+
+        def noted(screened: ScreenedImage, asking: Instruction) -> list[list[Exchange]]:
+            return talks.setdefault(screened.image.image_id, dialogues(screened, asking))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(DIALOGUES, TASK, noted)
+            composed = compose_all(images, TASK, instruction(rate, seed))
+        return [
+            [
+                read(record, turn)
+                for record, (turn,) in zip(
+                    records, talks.get(screened.image.image_id, ()), strict=True
+                )
+            ]
+            for screened, (_, records) in zip(images, composed, strict=True)
+        ]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def ask(ask_all):
+    """Asks about an image; returns its questions."""
 
     def call(screened: ScreenedImage, rate: float = REC_NEGATIVES, seed: int = 0) -> list[Asked]:
-        _, records = compose(screened, TASK, instruction(rate, seed))
-        turns = dialogues(screened, instruction(rate, seed))
-        return [read(record, turn) for record, (turn,) in zip(records, turns, strict=True)]
+        asked: list[list[Asked]] = ask_all([screened], rate, seed)
+        return asked[0]
 
     return call
 
@@ -119,6 +149,7 @@ def same_object(box: Box, other: Box) -> bool:
     return both >= 0.5 * (area - both)
 
 
+@cache
 def words(text: str) -> list[str]:
     return detokenised(text).lower().split()
 
@@ -126,9 +157,8 @@ def words(text: str) -> list[str]:
 def fitting(sentence: Expression, screened: ScreenedImage) -> set[str]:
     """The regions that a sentence may be true of: those it describes, and the same objects."""
     boxes = {region.region_id: region.bbox for region in screened.regions}
-    described = {
-        item.region_id for item in expressions(screened) if words(item.text) == words(sentence.text)
-    }
+    meant = words(sentence.text)
+    described = {item.region_id for item in expressions(screened) if words(item.text) == meant}
     return {
         name
         for name, box in boxes.items()
@@ -189,9 +219,9 @@ def images(picture):
 
 
 @pytest.fixture(scope="module")
-def questions(images, ask):
+def questions(images, ask_all):
     """For each rate of negatives, all questions of each image."""
-    return {rate: [ask(screened, rate) for screened in images] for rate in (0, 0.2, 0.5)}
+    return {rate: ask_all(images, rate) for rate in (0, 0.2, 0.5)}
 
 
 def critical(freedom: int) -> float:
@@ -264,12 +294,11 @@ def test_nothing_but_the_description_tells_whether_there_is_an_answer(questions,
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 9, 10, 11, 30])
-def test_lengths_of_lists_are_equally_likely(picture, ask, count):
+def test_lengths_of_lists_are_equally_likely(picture, ask_all, count):
     lengths: dict[bool, Counter] = {True: Counter(), False: Counter()}
-    for number in range(400):
-        screened = picture(FAR[:count], [(0, "left")], image_id=str(number))
-        for asked in ask(screened, 0.5):
-            lengths[asked.answer is None][len(asked.candidates) - 2] += 1
+    images = [picture(FAR[:count], [(0, "left")], image_id=str(number)) for number in range(400)]
+    for asked in chain.from_iterable(ask_all(images, 0.5)):
+        lengths[asked.answer is None][len(asked.candidates) - 2] += 1
     for frequencies in lengths.values():
         check_uniform(frequencies, min(count, MAX_CANDIDATES) - 1)
 
@@ -392,7 +421,7 @@ def test_any_regions_and_sentences_make_right_questions(picture, ask, data, boxe
 @pytest.mark.parametrize(
     ("name", "number"), [("refcoco_val", 10_000), ("refcoco+_val", 10_000), ("refcocog_val", 4_000)]
 )
-def test_real_sentences(samples, picture, ask, name, number):
+def test_real_sentences(samples, picture, ask_all, name, number):
     text = (samples / "refcoco" / "minigpt4_eval" / f"{name}.json").read_text(encoding="utf-8")
     lines: dict[str, list[tuple[tuple[float, ...], str]]] = defaultdict(list)
     for line in json.loads(text):
@@ -400,12 +429,13 @@ def test_real_sentences(samples, picture, ask, name, number):
         lines[line["img_id"].rpartition("_")[0]].append(
             ((x, y, x + width, y + height), line["sents"])
         )
-    answers = []
+    images = []
     for image_id, sentences in lines.items():
         boxes = sorted({box for box, _ in sentences})
         numbered = [(boxes.index(box), sentence) for box, sentence in sentences]
-        screened = picture(boxes, numbered, image_id=image_id)
-        asked = ask(screened)
+        images.append(picture(boxes, numbered, image_id=image_id))
+    answers = []
+    for screened, asked in zip(images, ask_all(images), strict=True):
         check(asked, screened)
         answers += [one.answer for one in asked]
     assert len(answers) > number

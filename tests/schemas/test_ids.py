@@ -42,6 +42,9 @@ def test_where_parts_are_given_decides_nothing(first, then):
     chance = Hasher(*first)
     chance.rank("something else")
     assert chance.rank(*then) == rank(*first, *then)
+    more = Hasher().with_parts(*first)
+    more.with_parts("something else")
+    assert more.ranks(*then) == chance.ranks(*then)
 
 
 @given(PARTS, PARTS)
