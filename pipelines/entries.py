@@ -1,10 +1,9 @@
 """Entries: what a source yields while it is read becomes images in batches, counts and facts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-import msgspec
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.captions.lookup import with_captions
@@ -22,17 +21,8 @@ FACTS: Literal["facts"] = "facts"  # the tag of the output of facts
 _BATCH_IMAGES = 64  # images in one element, which costs Beam less than an element each
 
 
-def split_into_parts(splits: Sequence[SplitInput], parts: int) -> list[SplitInput]:
-    """Return the parts of all splits."""
-    return [
-        msgspec.structs.replace(split, part=part, parts=parts)
-        for split in splits
-        for part in range(parts)
-    ]
-
-
 def parse(split: SplitInput) -> Iterator[Entry]:
-    """Yield the entries of a part of a split, with the captions of its regions if there are any.
+    """Yield the entries of a split, with the captions of its regions if there are any.
 
     Raises:
         InputFileError: a file cannot be used.
@@ -71,14 +61,12 @@ class EntryDoFn(StageDoFn[Element, Result]):
         """Yield the images among entries, and record rejections, counts, repairs and facts."""
         yield from batched(self._images(split, entries), _BATCH_IMAGES)
 
-    def part(self, part: SplitInput) -> Iterator[list[SourceImage]]:
-        """Yield the images of a part of a split in batches; the leading part counts the file."""
-        if part.leads:
-            self.ledger.read(part, Kind.FILE)
-        with self.unusable_file(part, counted=part.leads):
-            yield from self.batches(part, parse(part))
-            if part.leads:
-                self.ledger.kept(part, Kind.FILE)
+    def whole(self, split: SplitInput) -> Iterator[list[SourceImage]]:
+        """Yield the images of a split in batches, and count its file."""
+        self.ledger.read(split, Kind.FILE)
+        with self.unusable_file(split, counted=True):
+            yield from self.batches(split, parse(split))
+            self.ledger.kept(split, Kind.FILE)
 
     def record(self, split: SplitInput, entries: Iterable[Entry]) -> None:
         """Record entries among which no image is."""

@@ -1,20 +1,22 @@
 """Read: the stages that turn owners' annotation files into images with their annotations.
 
-    Divide      one worker cuts a large file in COCO's layout, and reads all but its annotations
+    ReadWhole   one worker reads a split whose files are small
+
+    Divide      one worker opens a larger split: all but the annotations of images
     DealOut     each slice of annotations is dealt out into bins, by the ids of their images
-    ByBin       a bin's images and annotations come together
-    ReadBin     they become images with their annotations
+    ByBin       a bin and what is dealt out to it come together
+    ReadBin     the images of a bin are read, with their annotations
 
-So each byte of annotations is read once, whatever the number of workers, and none of them holds
-more than a slice or a bin of annotations. The slices are those of the index that the quick look
-made; where it made none, `Divide` does.
+So each byte of annotations is read once, whatever the number of workers. Where the files have an
+index, which the quick look makes, their annotations are in slices, and no worker holds more than a
+slice or a bin of them. Else the worker that divides a split reads its files, and each bin holds
+what is its own.
 
-Another split is a bin of its own, and read whole. A few workers share a large one in parts, each of
-which passes over all its files; where there are more, that would cost too much, and one reads.
+Where no split is divided, its stages are not laid out. What `DatasetSpec.divide` does not divide is
+a bin of its own, and read whole.
 
 An annotation file that cannot be used is itself a rejected item: the other splits are read, and
-the build ends with an error that names the fault. Every part that fails rejects
-the file, because it may be the only part that fails.
+the build ends with an error that names the fault.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,11 +29,9 @@ import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.coco.division import Bin, Slice, deal_out, read_bin
-from pipelines.datasets.common import slices
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.spec import Divided
-from pipelines.entries import FACTS, EntryDoFn, split_into_parts
+from pipelines.datasets.common.index import Indexes, smallest_indexed
+from pipelines.datasets.spec import Bin, DatasetSpec, Division, Slice
+from pipelines.entries import FACTS, EntryDoFn
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.storage import files
 from pipelines.storage.files import FileStore
@@ -45,23 +45,23 @@ Indexed = tuple[SplitInput, Indexes]  # a split, and the known indexes of its fi
 
 
 class Page(NamedTuple):
-    """What waits of a bin: annotations as `deal_out` yields them, or its images."""
+    """What waits of a bin: what it holds, or what a slice deals out to it."""
 
     content: Spooled  # a frame of LZ4
     size: int  # before compression
 
 
 class Head(NamedTuple):
-    """A bin, but for its images, which wait."""
+    """A bin, and what it holds, which waits."""
 
     bin: Bin
-    images: Page
+    content: Page
 
 
-Piece = Head | Page | SplitInput  # the last: a part of a split that is not divided
+Piece = Head | Page | SplitInput  # the last: a split that is not divided
 
-_READERS = 4  # parts of a file that is not divided, at most
 _BIN: Literal["bin"] = "bin"
+_FOLDER_WEIGHT = 16  # of files beside a folder, which name a file in it for each line or so
 _CODEC = pa.Codec("lz4")  # Zstandard takes 1.6 times as long
 
 
@@ -70,6 +70,15 @@ class ReadOutputs(NamedTuple):
 
     stage: StageOutputs[list[SourceImage]]
     facts: PCollection[SplitFacts]
+
+
+class _ReadWhole(EntryDoFn[SplitInput, list[SourceImage]]):
+    def results(
+        self, element: SplitInput
+    ) -> Iterator[list[SourceImage] | TaggedOutput[Literal["facts"], SplitFacts]]:
+        """Yield the images of a split in batches, and its facts."""
+        yield from self.whole(element)
+        yield from self.facts()
 
 
 class _Divide(EntryDoFn[Indexed, Slice]):
@@ -84,27 +93,24 @@ class _Divide(EntryDoFn[Indexed, Slice]):
         | TaggedOutput[Literal["bin"], tuple[BinKey, Piece]]
         | TaggedOutput[Literal["facts"], SplitFacts]
     ]:
-        """Yield the slices of a file, its bins and its facts; or parts, if it is not divided.
+        """Yield the slices of a split, its bins and its facts; or the split, if it is not divided.
 
-        A file that cannot be used is not divided, and rejected.
+        A split whose files cannot be used is not divided, and rejected.
         """
         split, indexes = element
         with self.unusable_file(split, counted=False):
             division = _division(split, indexes, self._parts)
             if division is None:
-                for number, part in enumerate(
-                    split_into_parts([split], _readers(split, self._parts))
-                ):
-                    piece: Piece = part
-                    yield TaggedOutput(_BIN, (_key(split, number), piece))
+                undivided: Piece = split
+                yield TaggedOutput(_BIN, (_key(split, 0), undivided))
                 return
             self.record(split, division.entries)
             self.ledger.read(split, Kind.FILE)
             self.ledger.kept(split, Kind.FILE)
             yield from division.slices
             with closing(Spool(self._folder)) as spool:
-                for some in division.bins:
-                    head: Piece = Head(some._replace(usable=b""), _page(some.usable, spool))
+                for some, content in division.bins:
+                    head: Piece = Head(some, _page(content, spool))
                     yield TaggedOutput(_BIN, (_key(split, some.number), head))
         yield from self.facts()
 
@@ -117,20 +123,19 @@ class _DealOut(EntryDoFn[Slice, tuple[BinKey, Piece]]):
         """Yield the annotations of a slice by bin, compressed."""
         split, spool = element.split, Spool(self._folder)
         with self.unusable_file(split, counted=False), closing(spool):
-            content = FileStore().read_range(split.file, element.start, element.end)
-            for dealt in deal_out(element, content):
+            for dealt in element.deal_out(FileStore()):
                 if isinstance(dealt, Rejection):
                     self.record(split, [dealt])
                 else:
-                    number, text = dealt
-                    yield _key(split, number), _page(text, spool)
+                    number, content = dealt
+                    yield _key(split, number), _page(content, spool)
 
 
 class _ReadBin(EntryDoFn[tuple[BinKey, Iterable[Piece]], list[SourceImage]]):
     def results(
         self, element: tuple[BinKey, Iterable[Piece]]
     ) -> Iterator[list[SourceImage] | TaggedOutput[Literal["facts"], SplitFacts]]:
-        """Yield the images of a bin or of a part in batches, and a part's facts."""
+        """Yield the images of a bin or of a split in batches, and a split's facts."""
         pages: list[Page] = []
         heads: list[Head | SplitInput] = []
         for piece in element[1]:
@@ -140,10 +145,12 @@ class _ReadBin(EntryDoFn[tuple[BinKey, Iterable[Piece]], list[SourceImage]]):
                 heads.append(piece)
         (head,) = heads
         if isinstance(head, SplitInput):
-            yield from self.part(head)
+            yield from self.whole(head)
         else:
-            some = head.bin._replace(usable=_content_of(head.images))
-            yield from self.batches(some.split, read_bin(some, map(_content_of, pages)))
+            some, content = head.bin, _content_of(head.content)
+            with self.unusable_file(some.split, counted=False):
+                entries = some.read(FileStore(), content, map(_content_of, pages))
+                yield from self.batches(some.split, entries)
         yield from self.facts()
 
 
@@ -157,10 +164,40 @@ class ReadSources(StageTransform[PBegin, ReadOutputs]):
     indexes: Indexes  # of the files that were looked at
 
     def expand(self, pbegin: PBegin) -> ReadOutputs:
-        """Divide the files that can be, and read all."""
-        splits = pbegin | beam.Create([_indexed(split, self.indexes) for split in self.splits])
+        """Read all splits; those whose files are not small, divided."""
+        splits: dict[bool, list[SplitInput]] = {True: [], False: []}
+        for split in self.splits:
+            splits[self._is_whole(split)].append(split)
+        whole, divided = splits[True], splits[False]
+        if not divided:
+            return self._whole(pbegin, whole)
+        if not whole:
+            return self._divided(pbegin, divided)
+        return _united([self._whole(pbegin, whole), self._divided(pbegin, divided)])
+
+    def is_small(self, split: SplitInput) -> bool:
+        """Return whether the files of a split are too small to divide it."""
+        states = [files.state_of(path) for path in split.files.values()]
+        sizes = [state[0] for state in states if state]
+        weight = 1 if len(sizes) == len(states) else _FOLDER_WEIGHT
+        return weight * sum(sizes) < smallest_indexed()
+
+    def _is_whole(self, split: SplitInput) -> bool:
+        if _spec(split).divide is None or RECAPD_ROLE in split.files:
+            return True
+        known = [self.indexes[path] for path in split.files.values() if path in self.indexes]
+        return (bool(known) and not any(known)) or self.is_small(split)
+
+    def _whole(self, pbegin: PBegin, splits: Sequence[SplitInput]) -> ReadOutputs:
+        read, (facts,) = run_stage_with(
+            pbegin | "Whole" >> beam.Create(splits), _ReadWhole(), FACTS
+        )
+        return ReadOutputs(read, facts)
+
+    def _divided(self, pbegin: PBegin, splits: Sequence[SplitInput]) -> ReadOutputs:
+        indexed = pbegin | beam.Create([_indexed(split, self.indexes) for split in splits])
         divided, (facts, bins) = run_stage_with(
-            splits, _Divide(self.parts, self.spool), FACTS, _BIN
+            indexed, _Divide(self.parts, self.spool), FACTS, _BIN
         )
         dealt = run_stage(divided.kept | "Slices" >> beam.Reshuffle(), _DealOut(self.spool))
         by_bin = (bins, dealt.kept) | "Bins" >> beam.Flatten() | "ByBin" >> beam.GroupByKey()
@@ -172,15 +209,29 @@ class ReadSources(StageTransform[PBegin, ReadOutputs]):
         return ReadOutputs(StageOutputs(read.kept, rejected, tally), all_facts)
 
 
+def _united(outputs: Sequence[ReadOutputs]) -> ReadOutputs:
+    stages = [stage for stage, _ in outputs]
+    return ReadOutputs(
+        StageOutputs(
+            [stage.kept for stage in stages] | "AllKept" >> beam.Flatten(),
+            [stage.rejected for stage in stages] | "AllRejected" >> beam.Flatten(),
+            [stage.tally for stage in stages] | "AllTally" >> beam.Flatten(),
+        ),
+        [facts for _, facts in outputs] | "AllFacts" >> beam.Flatten(),
+    )
+
+
 def _indexed(split: SplitInput, indexes: Indexes) -> Indexed:
     return split, {path: indexes[path] for path in split.files.values() if path in indexes}
 
 
-def _division(split: SplitInput, indexes: Indexes, parts: int) -> Divided | None:
-    divide = dataset(split.owner or split.source).divide
-    if divide is None or RECAPD_ROLE in split.files:
-        return None
-    return divide(split, FileStore(), parts, indexes)
+def _division(split: SplitInput, indexes: Indexes, parts: int) -> Division | None:
+    divide = _spec(split).divide
+    return divide(split, FileStore(), parts, indexes) if divide else None
+
+
+def _spec(split: SplitInput) -> DatasetSpec:
+    return dataset(split.owner or split.source)
 
 
 def _page(content: bytes, spool: Spool) -> Page:
@@ -190,15 +241,6 @@ def _page(content: bytes, spool: Spool) -> Page:
 def _content_of(page: Page) -> bytes:
     content: bytes = _CODEC.decompress(value_of(page.content), page.size, asbytes=True)
     return content
-
-
-def _readers(split: SplitInput, parts: int) -> int:
-    """Return the number of parts in which a split is read that is not divided."""
-    states = [files.state_of(path) for path in split.files.values()]
-    sizes = [state[0] for state in states if state]  # none of a folder, which has many files
-    if len(sizes) == len(states) and sum(sizes) < slices.SLICE_BYTES:
-        return 1
-    return parts if parts <= _READERS else 1
 
 
 def _key(split: SplitInput, number: int) -> BinKey:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from apache_beam.pvalue import TaggedOutput
 
-from pipelines.entries import split_into_parts
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
 from pipelines.read import _ReadBin
@@ -26,6 +25,7 @@ from schemas.limits import MAX_DETAIL_CHARACTERS
 from schemas.rejection import Kind, Rejection
 from schemas.source import SourceImage, SplitInput
 from tests.fuzz.targets import Target
+from tests.pipelines.datasets.divided import split_into_parts
 from transforms.ledger import Ledgers
 
 MAX_MESSAGE = 3_000  # characters of an error

@@ -28,6 +28,7 @@ from bench.stub_process import StubServer
 from pipelines.cli.parser import run as run_command
 from pipelines.datasets.spec import SourceRequest
 from pipelines.plan import make_plan
+from pipelines.read import ReadSources
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.storage import extras
@@ -263,11 +264,14 @@ class Upload(io.BytesIO):
         self._bucket.requests.append(("ABORT", self._path))
 
 
+IN_PARTS = 3
+
+
 class InParts(LaunchOptions):
-    """One process that reads each split in three parts, as three processes would."""
+    """One process that reads each split as three processes would."""
 
     def parts(self) -> int:
-        return 3
+        return IN_PARTS
 
 
 @pytest.fixture(scope="session")
@@ -380,8 +384,15 @@ def new_process(
 
 @pytest.fixture(scope="session")
 def in_parts():
-    """How a build is launched that reads in several parts."""
-    return InParts()
+    """How a build is launched that reads in several parts, also what is small."""
+    is_small = ReadSources.is_small
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            ReadSources,
+            "is_small",
+            lambda sources, split: sources.parts != IN_PARTS and is_small(sources, split),
+        )
+        yield InParts()
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ import pytest
 
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.spec import SourceRequest
-from pipelines.entries import split_into_parts
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import launch
 from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
 from schemas.source import Count, Repaired, SourceImage
+from tests.pipelines.datasets.divided import split_into_parts
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ One worker reads images and categories, and cuts the list of annotations between
 Each slice is then read by one worker, and each bin by one, with all annotations of its images.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from pipelines.datasets.coco.layout import (
     open_layout,
 )
 from pipelines.datasets.coco.records import CocoAnnotation, Undecoded
+from pipelines.datasets.common.bins import bin_of, collected, in_bins, number_of_bins
 from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.index import (
     RAWS,
@@ -34,16 +35,16 @@ from pipelines.datasets.common.index import (
     index_of,
 )
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from pipelines.datasets.spec import Division
 from schemas.json_decoding import decode
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo
-from schemas.source import Count, Entry, SplitInput, Store, part_of
+from schemas.source import Count, Entry, SplitInput, Store
 
 _LISTS = ("images", "annotations", "categories")
-_BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
 
 
-class Slice(msgspec.Struct, frozen=True):
+class CocoSlice(msgspec.Struct, frozen=True):
     """Consecutive annotations of a file."""
 
     split: SplitInput
@@ -52,23 +53,51 @@ class Slice(msgspec.Struct, frozen=True):
     first: int  # the number of annotations before it
     bins: int
 
+    def deal_out(self, store: Store) -> Iterator[tuple[int, bytes] | Rejection]:
+        """Yield the numbers of bins with their annotations, as JSON without brackets.
 
-class Bin(NamedTuple):
-    """Some images of a file, without their annotations."""
+        Raises:
+            InputFileError: the file cannot be read, or is no longer what it was.
+        """
+        content = store.read_range(self.split.file, self.start, self.end)
+        raws = decoded_items(content, self.split.file)
+        bins: list[list[Raw]] = [[] for _ in range(self.bins)]
+        refused: list[tuple[int, Exception]] = []
+        for number, raw in zip(_bins_of(content, raws, self.bins, refused), raws, strict=True):
+            if number is not None:
+                bins[number].append(raw)
+        for position, error in refused:
+            name = f"annotations[{self.first + position}]"
+            yield rejection(self.split, Kind.ANNOTATION, name, malformed(error))
+        for number, several in enumerate(bins):
+            if several:
+                yield number, b",".join(several)
+
+
+class CocoBin(NamedTuple):
+    """Some images of a file, without their annotations; the images are packed apart."""
 
     split: SplitInput
     number: int  # from 0
     opened: Opened  # of these images, but for `usable`
-    usable: bytes  # packed
     identify: Identify | None  # the layout's
 
-
-class Division(NamedTuple):
-    """A divided file."""
-
-    entries: Sequence[Entry]  # of the file as a whole
-    slices: Sequence[Slice]
-    bins: Iterator[Bin]
+    def read(self, store: Store, content: bytes, dealt: Iterable[bytes]) -> Iterator[Entry]:
+        """Yield the entries of the images, from what all slices dealt out."""
+        del store
+        text = b"[%b]" % b",".join(dealt)
+        items: Sequence[Undecoded]
+        if self.identify:
+            raws: list[Raw] = decode(RAWS, text)
+            items, repeated = self.identify(raws)
+            yield Count(Kind.ANNOTATION, "read", len(repeated))
+            yield from rejections(self.split, Kind.ANNOTATION, repeated)
+        else:
+            items = _decoded(text)
+        groups, refused = coco_json.group_annotations(items, self.split)
+        assert not refused, "annotations without an image are in no bin"
+        opened = self.opened._replace(usable=_unpacked(content))
+        yield from annotated_images(self.split, groups, opened)
 
 
 class _ImageId(msgspec.Struct, gc=False):
@@ -107,12 +136,12 @@ def divide_coco_layout(
         return None
     head = _head(path, store, index)
     entries: list[Entry] = []
-    opened = _collected(open_layout(split, store, head, layout), entries)
+    opened = collected(open_layout(split, store, head, layout), entries)
     annotations = index.lists["annotations"]
     size = sum(part.end - part.start for part in annotations)
-    bins = max(2 * parts, size // _BIN_BYTES)
-    pieces = [Slice(split, part.start, part.end, part.first, bins) for part in annotations]
-    return Division(entries, pieces, _bins(split, opened, bins, layout.identify))
+    bins = number_of_bins(parts, size)
+    pieces = [CocoSlice(split, part.start, part.end, part.first, bins) for part in annotations]
+    return Division(entries, _bins(split, opened, bins, layout.identify), pieces)
 
 
 def _head(path: str, store: Store, index: FileIndex) -> Head:
@@ -122,47 +151,6 @@ def _head(path: str, store: Store, index: FileIndex) -> Head:
     licenses = index.others.get("licenses")
     licences = Raw(store.read_range(path, *licenses) if licenses else b"[]")
     return Head(images, list(categories), licences, index.number("annotations"))
-
-
-def deal_out(piece: Slice, content: bytes) -> Iterator[tuple[int, bytes] | Rejection]:
-    """Yield the annotations of a slice by the numbers of their bins, as JSON without brackets.
-
-    Args:
-        piece: the slice.
-        content: its bytes.
-
-    Raises:
-        InputFileError: the file is no longer what it was.
-    """
-    raws = decoded_items(content, piece.split.file)
-    bins: list[list[Raw]] = [[] for _ in range(piece.bins)]
-    refused: list[tuple[int, Exception]] = []
-    for number, raw in zip(_bins_of(content, raws, piece.bins, refused), raws, strict=True):
-        if number is not None:
-            bins[number].append(raw)
-    for position, error in refused:
-        name = f"annotations[{piece.first + position}]"
-        yield rejection(piece.split, Kind.ANNOTATION, name, malformed(error))
-    for number, several in enumerate(bins):
-        if several:
-            yield number, b",".join(several)
-
-
-def read_bin(some: Bin, annotations: Iterable[bytes]) -> Iterator[Entry]:
-    """Yield the entries of a bin, from what `deal_out` made of all slices for it."""
-    text = b"[%b]" % b",".join(annotations)
-    items: Sequence[Undecoded]
-    if some.identify:
-        raws: list[Raw] = decode(RAWS, text)
-        items, repeated = some.identify(raws)
-        yield Count(Kind.ANNOTATION, "read", len(repeated))
-        yield from rejections(some.split, Kind.ANNOTATION, repeated)
-    else:
-        items = _decoded(text)
-    groups, refused = coco_json.group_annotations(items, some.split)
-    assert not refused, "annotations without an image are in no bin"
-    opened = some.opened._replace(usable=_unpacked(some.usable))
-    yield from annotated_images(some.split, groups, opened)
 
 
 def _decoded(annotations: bytes) -> Sequence[Undecoded]:
@@ -176,17 +164,15 @@ def _decoded(annotations: bytes) -> Sequence[Undecoded]:
 
 def _bins(
     split: SplitInput, opened: Opened, number: int, identify: Identify | None
-) -> Iterator[Bin]:
-    """Yield the images of a file in so many bins."""
-    usable: list[dict[ItemId, ImageInfo]] = [{} for _ in range(number)]
-    for item_id, image in opened.usable.items():
-        usable[_bin_of(item_id, number)][item_id] = image
+) -> Iterator[tuple[CocoBin, bytes]]:
+    """Yield the images of a file in so many bins, packed."""
+    usable = in_bins(opened.usable, number)
     refused: list[list[str]] = [[] for _ in range(number)]
     for name in opened.refused:
-        refused[_bin_of(as_number(name), number)].append(name)
+        refused[bin_of(as_number(name), number)].append(name)
     for bin_number, (images, names) in enumerate(zip(usable, refused, strict=True)):
         some = _some(opened, images.keys(), names)
-        yield Bin(split, bin_number, some, _packed(images), identify)
+        yield CocoBin(split, bin_number, some, identify), _packed(images)
 
 
 def _some(opened: Opened, images: Set[ItemId], refused: Sequence[str]) -> Opened:
@@ -210,11 +196,6 @@ def _unpacked(packed: bytes) -> dict[ItemId, ImageInfo]:
     return {int(image.image_id) if number else image.image_id: image for number, image in images}
 
 
-def _bin_of(image_id: ItemId, bins: int) -> int:
-    """Return the number of the bin of an image."""
-    return image_id % bins if isinstance(image_id, int) else part_of(image_id, bins)
-
-
 def _bins_of(
     content: bytes, raws: Sequence[Raw], bins: int, refused: list[tuple[int, Exception]]
 ) -> Sequence[int | None]:
@@ -224,18 +205,8 @@ def _bins_of(
     numbers: list[int | None] = []
     for position, raw in enumerate(raws):
         try:
-            numbers.append(_bin_of(coco_json.link_of(raw).image_id, bins))
+            numbers.append(bin_of(coco_json.link_of(raw).image_id, bins))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             refused.append((position, error))
             numbers.append(None)
     return numbers
-
-
-def _collected(opening: Generator[Entry, None, Opened], entries: list[Entry]) -> Opened:
-    """Append what is yielded to a list, and return what is returned."""
-    while True:
-        try:
-            entries.append(next(opening))
-        except StopIteration as end:
-            opened: Opened = end.value
-            return opened

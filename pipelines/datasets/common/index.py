@@ -22,7 +22,7 @@ from schemas.source import Store
 _T = TypeVar("_T")
 RAWS = msgspec.json.Decoder(list[Raw])
 _KEY = msgspec.json.Decoder(str)
-_SMALL = 16  # a file smaller than this part of a slice is read at once
+_SMALL = 16  # the smallest file that is indexed is this part of a slice
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +57,11 @@ class Reader(NamedTuple, Generic[_T]):
     add: Callable[[list[_T] | None], object]  # takes items; None: not all are of that type
 
 
+def smallest_indexed() -> int:
+    """Return the bytes of the smallest file that is indexed; a smaller one is read at once."""
+    return max(1, slices.SLICE_BYTES // _SMALL)
+
+
 def collector(items: list[Raw]) -> Reader[Raw]:
     """Return a reader that appends the undecoded items to a list."""
     return Reader(RAWS, lambda some: items.extend(some or ()))
@@ -80,7 +85,7 @@ def read_index(path: str, store: Store, readers: Mapping[str, Reader[Any]]) -> F
     """
     with store.open(path) as file:
         stream = JsonStream(file)
-        smallest = max(1, slices.SLICE_BYTES // _SMALL)
+        smallest = smallest_indexed()
         start = stream.ahead(smallest)
         if len(start) < smallest:
             return bytes(start)

@@ -1,28 +1,34 @@
-"""The entries of a divided file, and how often each comes."""
+"""The entries of a divided split, and how often each comes."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from pipelines.datasets.coco.division import Division, deal_out, read_bin
+from msgspec.structs import replace
+
+from pipelines.datasets.spec import Division
 from pipelines.storage.files import FileStore
 from schemas.rejection import Rejection
 from schemas.source import Count, Entry, Repaired, SplitInput
 
 
-def entries_of(split: SplitInput, divided: Division | None) -> list[Entry]:
-    """Return the entries of a file that must be divided."""
-    assert divided is not None
-    entries = list(divided.entries)
-    texts: dict[int, list[bytes]] = defaultdict(list)
-    for piece in divided.slices:
-        content = FileStore().read_range(split.file, piece.start, piece.end)
-        for dealt in deal_out(piece, content):
-            if isinstance(dealt, Rejection):
-                entries.append(dealt)
+def split_into_parts(splits: Iterable[SplitInput], parts: int) -> list[SplitInput]:
+    """Return the parts of all splits."""
+    return [replace(split, part=part, parts=parts) for split in splits for part in range(parts)]
+
+
+def entries_of(division: Division | None) -> list[Entry]:
+    """Return the entries of a split that must be divided."""
+    assert division is not None
+    entries, store = list(division.entries), FileStore()
+    dealt: dict[int, list[bytes]] = defaultdict(list)
+    for some in division.slices:
+        for result in some.deal_out(store):
+            if isinstance(result, Rejection):
+                entries.append(result)
             else:
-                texts[dealt[0]].append(dealt[1])
-    for some in divided.bins:
-        entries += read_bin(some, texts[some.number])
+                dealt[result[0]].append(result[1])
+    for some_bin, content in division.bins:
+        entries += some_bin.read(store, content, dealt[some_bin.number])
     return entries
 
 

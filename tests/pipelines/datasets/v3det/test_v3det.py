@@ -238,7 +238,7 @@ def test_a_divided_file_yields_what_it_yields_as_a_whole(owner, monkeypatch, ids
     plan = make_plan(Recipe(sources=(request,)), str(owner.save()), "/nowhere")
     split = replace(plan.splits[0], sizing=replace(plan.splits[0].sizing, shard_bytes=450))
     assert plan.indexes[split.file] is not None
-    divided = entries_of(split, divide(split, FileStore(), 2, plan.indexes if looked_at else {}))
+    divided = entries_of(divide(split, FileStore(), 2, plan.indexes if looked_at else {}))
     assert counted(divided) == counted(parse(split, FileStore()))
     assert sum(isinstance(entry, Rejection) for entry in divided) >= 20, "repeats"
 

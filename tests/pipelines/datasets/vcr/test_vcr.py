@@ -13,7 +13,6 @@ from PIL import Image
 
 from pipelines.datasets.spec import SourceRequest
 from pipelines.datasets.vcr import source as vcr
-from pipelines.entries import split_into_parts
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
@@ -22,6 +21,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ScreenedImage
 from schemas.source import Count, SourceImage
+from tests.pipelines.datasets.divided import split_into_parts
 from transforms.ledger import StageLedger
 from transforms.masks import add_masks
 from transforms.screen import screen_image
