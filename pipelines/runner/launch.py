@@ -45,7 +45,7 @@ from pipelines.runner.resume import (
     print_renewed,
     resumed,
 )
-from pipelines.runner.services import check_services, without_deadline
+from pipelines.runner.services import check_services, options_of
 from pipelines.runner.signs_of_life import Watch, watch_for
 from pipelines.runner.staging import stage_package
 from pipelines.runner.watched_run import run_watched
@@ -290,7 +290,7 @@ def _starting(options: LaunchOptions) -> Iterator[None]:
 
 
 def _pipeline_options(options: LaunchOptions) -> PipelineOptions:
-    pipeline_options = without_deadline(PipelineOptions(list(options.beam_flags)))
+    pipeline_options = options_of(options.beam_flags)
     if options.runner in LOCAL_RUNNERS:
         pipeline_options.view_as(DirectOptions).direct_num_workers = options.workers
     pipeline_options.view_as(SetupOptions).save_main_session = False

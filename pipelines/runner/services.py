@@ -66,17 +66,13 @@ def server_options(endpoint: str) -> list[str]:
     return [option.name for option in described.options]
 
 
-def without_deadline(options: PipelineOptions) -> PipelineOptions:
-    """Return options, changed so that a job may take as long as it takes unless a flag says else.
+def options_of(flags: Sequence[str]) -> PipelineOptions:
+    """Return Beam's options; a job may take as long as it takes unless a flag says else.
 
     Beam means `--job_server_timeout` for single requests, of which one lasts as long as the job:
     after its 300 s a job was given up.
     """
-    portable = options.view_as(PortableOptions)
-    unset = PipelineOptions([]).view_as(PortableOptions).job_server_timeout
-    if portable.job_server_timeout == unset:
-        portable.job_server_timeout = _JOB_SECONDS
-    return options
+    return PipelineOptions([f"--job_server_timeout={_JOB_SECONDS}", *flags])  # the last one counts
 
 
 def _address_of_pool(config: str) -> str:

@@ -35,6 +35,7 @@ from transforms.stage import WatchedDoFn
 SILENT_SECONDS = 120.0  # without a sign of any worker, before the run ends
 _BEAT_SECONDS = 5.0
 _LOOK_SECONDS = 5.0
+_LONGEST_LOOK = 30.0  # what counts of the seconds between two looks
 _RUN, _SIGN = ".run", ".txt"
 _beating: set[str] = set()  # the runs that this process writes signs for
 
@@ -127,7 +128,8 @@ class Watch:
         self._start_soon = start_soon
         self._submitted = False
         self._signs: dict[str, bytes] = {}
-        self._heard = self._looked = time.monotonic()
+        self._silent = 0.0  # seconds
+        self._looked = time.monotonic()
 
     def fit(self, pipeline: beam.Pipeline) -> None:
         """Have the steps of a pipeline give signs of life where they run."""
@@ -135,7 +137,7 @@ class Watch:
 
     def begin(self) -> None:
         """Count the seconds from now on: the engine has the job."""
-        self._heard, self._submitted = time.monotonic(), True
+        self._submitted = True
 
     def check(self) -> None:
         """Look at the signs of life.
@@ -143,16 +145,17 @@ class Watch:
         Raises:
             BuildError: no worker has given a sign for `SILENT_SECONDS`.
         """
+        now = time.monotonic()
+        # A process that was stopped looks late, and the workers may have been stopped as well.
+        passed = min(now - self._looked, _LONGEST_LOOK)
         try:
             signs = self._read()
+            heard = signs != self._signs
         except (OSError, InputFileError):  # the store may answer the next time
-            signs, self._heard = {}, time.monotonic()
-        now = time.monotonic()
-        stopped = now - self._looked > SILENT_SECONDS / 2  # this process itself was
-        if signs != self._signs or stopped:
-            self._heard = now
+            signs, heard = {}, True
+        self._silent = 0.0 if heard or not self._submitted else self._silent + passed
         self._signs, self._looked = signs, now
-        if now - self._heard > SILENT_SECONDS and self._submitted:
+        if self._silent > SILENT_SECONDS:
             self._raise_silence()
 
     def _read(self) -> dict[str, bytes]:

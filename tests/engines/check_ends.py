@@ -117,7 +117,7 @@ def test_another_python_of_a_pool_is_named(
     assert status in (1, 2)
     assert any(words in lines[-1] for words in WORDS[python])
     assert not any(line.startswith(("error", "Traceback")) for line in lines[:-1])
-    assert seconds < 200, "two minutes of our watch, one of Prism's"
+    assert seconds < 240, "two minutes of our watch, one of Prism's; the rest on a busy machine"
 
 
 @pytest.mark.parametrize("name", PORTABLE)

@@ -51,6 +51,28 @@ class WithoutTags(Changed):
             ]
 
 
+class WithoutSideInputs(Changed):
+    """A runner that leaves a side input empty."""
+
+    def change(self, fn):
+        if isinstance(fn, probing._Prove):
+            process = fn.process
+            vars(fn)["process"] = lambda _, main, tagged, at_end, sums: process(
+                None, [], tagged, at_end, sums
+            )
+
+
+class WithSplitGroups(Changed):
+    """A runner that takes equal keys for different ones, so that a part of each group is used."""
+
+    def change(self, fn):
+        if isinstance(fn, probing._Prove):
+            process = fn.process
+            vars(fn)["process"] = lambda _, main, tagged, at_end, sums: process(
+                None, main, tagged, at_end, {key: key[1] for key in sums}
+            )
+
+
 class WithoutWork(FnApiRunner):
     """A runner that says it is done, and whose workers write nothing that can be read here."""
 
@@ -72,6 +94,8 @@ def test_a_runner_that_does_all_passes_and_leaves_nothing(tmp_path):
     [
         (WithoutEnds, r"loses outputs at the end of a bundle, which"),
         (WithoutTags, r"loses outputs by tag, which"),
+        (WithoutSideInputs, r"loses side inputs, which"),
+        (WithSplitGroups, r"loses groups by keys of several values, which"),
         (WithoutWork, r"left no .*probe\.json\. Either"),
     ],
 )

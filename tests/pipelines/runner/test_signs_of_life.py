@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import apache_beam as beam
 import pytest
@@ -94,6 +95,45 @@ def test_an_engine_that_starts_machines_may_take_its_time(tmp_path):
         watch.begin()
         time.sleep(0.8)
     assert ended.empty()
+
+
+@pytest.mark.parametrize(
+    ("looks", "ending"),
+    [
+        ([5] * 30, 24),
+        ([29] * 9, 4),  # a busy machine, on which looks come late
+        ([5, 200, *[5] * 30], 19),  # a launcher that was stopped, and maybe its workers with it
+    ],
+)
+def test_silence_is_counted_in_the_seconds_in_which_the_launcher_runs(
+    tmp_path, monkeypatch, looks, ending
+):
+    now = 0.0
+    monkeypatch.setattr(signs_of_life, "SILENT_SECONDS", 120)
+    monkeypatch.setattr(signs_of_life, "time", SimpleNamespace(monotonic=lambda: now))
+    (tmp_path / WORKER_FOLDER).mkdir(parents=True)
+    watch = Watch(str(tmp_path), start_soon=True)
+    for _ in range(3):  # before the engine has the job
+        now += 100
+        watch.check()
+    watch.begin()
+    for number, seconds in enumerate(looks):
+        now += seconds
+        if number == ending:
+            with pytest.raises(BuildError):
+                watch.check()
+            return
+        watch.check()
+
+
+def test_a_store_that_does_not_answer_says_nothing_of_the_workers(tmp_path, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(signs_of_life, "time", SimpleNamespace(monotonic=lambda: now))
+    watch = Watch(str(tmp_path / "unreached"), start_soon=True)
+    watch.begin()
+    for _ in range(100):
+        now += 5
+        watch.check()
 
 
 @pytest.mark.parametrize("changed", [{"python": "2.7"}, {"beam": "2.1.0"}, {"regionforge": "0"}])
