@@ -6,8 +6,8 @@ Regions come in sets of COCO's size, 860,001 each, as splits of one source by re
 are the same file under other names, which takes less disk; each is hashed, looked at and read anew.
 With `--one-file`, they are copies in one file, whose ids differ, with as many regions on an image
 as Objects365 has: 590,000 images for ten million. Builds run in one process; what waits for its
-shard lies on the output's disk. From the first and the largest number of sets, the time and the
-memory for a hundred million regions are calculated.
+shard lies on the output's disk. From the first and the largest number of sets, the time, the
+memory and the disk for a hundred million regions are calculated.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from pipelines.storage.files import FileStore
 
 MAX_GROWTH, MAX_BYTES = 0.15, 1e9  # of the time for a region; of the memory of a process
 MANY = 100_000_000
-MB = 1e6
+MB, GB = 1e6, 1e9
 
 _IMAGE_SETS = 5 / 12  # in one file, for each set of regions
 _ID_STEP = 10_000_000  # between the ids of two copies
@@ -45,6 +45,7 @@ class _Built:
     regions: int
     cpu_seconds: float
     peak_bytes: int
+    output_bytes: int
 
     @property
     def each(self) -> float:
@@ -122,11 +123,13 @@ def _build(made: CocoSet, data: Path, sets: int, *, one_file: bool) -> _Built:
         command += ["--coco-images", f"s{number:02d}={made.pictures}"]
     command += ["--label-set", "coco=Words", "--images", "reference", "--output", str(output)]
     measured = run_into(output, command, data / "log.txt")
+    output_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     shutil.rmtree(output)
     return _Built(
         regions=sets * BOXES,
         cpu_seconds=measured.cpu_seconds,
         peak_bytes=max(measured.peak_bytes),
+        output_bytes=output_bytes,
     )
 
 
@@ -140,7 +143,8 @@ def measure(data: Path, numbers: list[int], *, polygons: bool, one_file: bool) -
         builds.append(built)
         print(
             f"  {built.regions:,} regions in {kind}: {built.cpu_seconds:.1f} s of "
-            f"processor, {built.each:.1f} us each, {built.peak_bytes / MB:.0f} MB",
+            f"processor, {built.each:.1f} us each, {built.peak_bytes / MB:.0f} MB of memory, "
+            f"{built.output_bytes / GB:.2f} GB written",
             flush=True,
         )
     first, largest = builds[0], max(builds, key=lambda built: built.regions)
@@ -151,7 +155,11 @@ def measure(data: Path, numbers: list[int], *, polygons: bool, one_file: bool) -
         more = (largest.peak_bytes - first.peak_bytes) / (largest.regions - first.regions)
         memory = max(0, more) * (MANY - largest.regions) + largest.peak_bytes
         hours = largest.each * MANY / 1e6 / 3600
-        print(f"  by calculation, {MANY:,}: {hours:.1f} h of one processor, {memory / MB:.0f} MB")
+        disk = largest.output_bytes / largest.regions * MANY
+        print(
+            f"  by calculation, {MANY:,}: {hours:.1f} h of one processor, {memory / MB:.0f} MB of "
+            f"memory, {disk / GB:.0f} GB written"
+        )
 
 
 def main() -> None:

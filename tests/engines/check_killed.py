@@ -124,7 +124,8 @@ def finished_shards(output: Path) -> dict[Path, tuple[int, int]]:
 def check_whole(output: Path, near: Path) -> None:
     """Each record of a local run is there once, and all files are the same."""
     expected, made = (
-        Counter(record.id for record in read_shards(str(folder))) for folder in (near, output)
+        Counter(key for batch in read_shards(folder) for key in batch["id"].to_pylist())
+        for folder in (near, output)
     )
     print(f"{made.total()} records")
     assert set(expected.values()) == {1}
