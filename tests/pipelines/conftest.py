@@ -38,6 +38,7 @@ from schemas.manifest import Manifest
 
 SIZE = (48, 32)  # width, height of a picture; pixels
 LABEL_SET = "Things"
+COMMAND = "from pipelines.cli.parser import main; main()"  # a program
 
 
 class CocoFile:
@@ -340,33 +341,52 @@ def command_line():
     return run
 
 
+class Forked:
+    """A running process that was forked; `ask` has `forked_commands.py` answer a line."""
+
+    def __init__(self, ask: Callable[[object], int], command: dict[str, Any]) -> None:
+        self._ask, self._command = ask, command
+        self.pid = ask(command)
+
+    def wait(self) -> subprocess.CompletedProcess[str]:
+        """Wait for its end."""
+        status = self._ask(self.pid)
+        out, err = (Path(self._command[name]).read_text("utf-8") for name in ("out", "err"))
+        return subprocess.CompletedProcess(self._command["words"], status, out, err)
+
+
 @pytest.fixture(scope="session")
-def forked_process(tmp_path_factory):
-    """Runs a command of `python -m pipelines` in a process that has everything imported."""
-    program = Path(__file__).with_name("forked_commands.py")
+def forked(tmp_path_factory):
+    """Starts a command in a process that has everything imported; see `forked_commands.py`.
+
+    It is one of `python -m pipelines`, or words for another program, as with `python -c`.
+    """
+    script = Path(__file__).with_name("forked_commands.py")
     pipe, folder = subprocess.PIPE, tmp_path_factory.mktemp("forked")
-    with subprocess.Popen([sys.executable, program], stdin=pipe, stdout=pipe, text=True) as forks:
+    with subprocess.Popen([sys.executable, script], stdin=pipe, stdout=pipe, text=True) as forks:
         assert forks.stdin
         assert forks.stdout
-        commands, statuses = forks.stdin, forks.stdout
+        orders, answers = forks.stdin, forks.stdout
 
-        def run(*words: object) -> subprocess.CompletedProcess[str]:
-            out, err = (Path(tempfile.mkstemp(dir=folder)[1]) for _ in range(2))
-            command = list(map(str, words))
-            files = {"out": str(out), "err": str(err), "folder": os.getcwd()}
-            setting = {"words": command, "environment": dict(os.environ)}
-            commands.write(json.dumps(files | setting) + "\n")
-            commands.flush()
-            status = int(statuses.readline())
-            return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
+        def ask(order: object) -> int:
+            orders.write(json.dumps(order) + "\n")
+            orders.flush()
+            return int(answers.readline())
 
-        yield run
-        commands.close()
+        def start(*words: object, program: str = COMMAND, **env: str) -> Forked:
+            out, err = (tempfile.mkstemp(dir=folder)[1] for _ in range(2))
+            command = {"program": program, "words": list(map(str, words)), "out": out, "err": err}
+            return Forked(
+                ask, command | {"folder": os.getcwd(), "environment": dict(os.environ) | env}
+            )
+
+        yield start
+        orders.close()
 
 
 @pytest.fixture(scope="session")
 def new_process(
-    forked_process: Callable[..., subprocess.CompletedProcess[str]],
+    forked: Callable[..., Forked],
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `python -m pipelines` in a process of its own, which may have worker processes.
 
@@ -375,7 +395,7 @@ def new_process(
 
     def run(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
         if not env:
-            return forked_process(*words)
+            return forked(*words).wait()
         command = [sys.executable, "-m", "pipelines", *map(str, words)]
         return subprocess.run(command, env=os.environ | env, capture_output=True, text=True)
 

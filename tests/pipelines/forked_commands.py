@@ -1,7 +1,8 @@
-"""Commands of `python -m pipelines` that are forked from one process; a program for `new_process`.
+"""Commands that are forked from one process; a program for `forked`.
 
-Each line that it reads is a command, JSON as `conftest.py` writes it; each line that it writes, the
-exit status. Forked, commands need not import anything, which would take most of their time.
+Each line that it reads is JSON: a command, as `conftest.py` writes it, or the id of a process whose
+end is to be waited for. Each line that it writes is a number: the id of the process of a command,
+or the exit status. Forked, commands need not import anything, which would take most of their time.
 """
 
 import gc
@@ -13,32 +14,38 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipelines.cli.parser import main
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 quick_beam = import_module("tests.quick_beam")
 
-NEEDED = ("cli.before_build", "cli.build_recipe", "recap.run", "runner.launch", "verify")
+NEEDED = (
+    *("pipelines.cli.parser", "pipelines.cli.before_build", "pipelines.cli.build_recipe"),
+    *("pipelines.recap.run", "pipelines.recap.client.captioner", "pipelines.judge.run"),
+    *("pipelines.runner.launch", "pipelines.verify", "regionforge.__main__"),
+)
 
 
-def next_command() -> list[str] | None:
-    """Fork for each command that is read, and return its words in the child; None at the end."""
+def next_program() -> str | None:
+    """Fork for each command that is read; return its program in the child, None at the end."""
     for name in NEEDED:
-        import_module(f"pipelines.{name}")
+        import_module(name)
     quick_beam.make_beam_quick(setattr)
     gc.freeze()  # else each process would copy all of it
     for line in sys.stdin:
+        order = json.loads(line)
+        if isinstance(order, int):
+            _, status = os.waitpid(order, 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+            continue
         assert threading.active_count() == 1, "a lock of another thread would stay locked in a fork"
         child = os.fork()
         if not child:
-            return begin(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+            return begin(order)
+        print(child, flush=True)
     return None
 
 
-def begin(command: dict[str, Any]) -> list[str]:
-    """Let this process be as one that a shell started; return the words of its command."""
+def begin(command: dict[str, Any]) -> str:
+    """Let this process be as one that a shell started; return the program of its command."""
     os.chdir(command["folder"])
     os.environ.clear()
     os.environ.update(command["environment"])
@@ -46,8 +53,9 @@ def begin(command: dict[str, Any]) -> list[str]:
         opened = os.open(path, os.O_RDWR | os.O_CREAT)
         os.dup2(opened, number)
         os.close(opened)
-    return list(command["words"])
+    sys.argv = ["-c", *command["words"]]
+    return str(command["program"])
 
 
-if __name__ == "__main__" and (words := next_command()) is not None:
-    main(words)
+if __name__ == "__main__" and (program := next_program()) is not None:
+    exec(program, {"__name__": "__main__"})

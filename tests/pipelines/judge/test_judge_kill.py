@@ -2,26 +2,26 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 ITEMS = 12
 CALLS = 4 * ITEMS
 CONCURRENCY = 3
+PROGRAM = "from regionforge.__main__ import main; main()"
 
 
-def start(bench, server, output) -> subprocess.Popen:
-    words = bench.words("--endpoint", server.url, "--model", "stub", "--output", output)
-    command = [sys.executable, "-m", "regionforge", *words, "--concurrency", str(CONCURRENCY)]
-    env = os.environ | {"PYTHONPATH": str(CHECKOUT)}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
+@pytest.fixture
+def start(forked):
+    """Starts a run of the command line."""
+
+    def begin(bench, server, output):
+        words = bench.words("--endpoint", server.url, "--model", "stub", "--output", output)
+        return forked(*words, "--concurrency", CONCURRENCY, program=PROGRAM)
+
+    return begin
 
 
 def asked(server) -> Counter:
@@ -33,7 +33,7 @@ def bench(dlc):
     return dlc(**{f"_{number}": f"Pot {number}." for number in range(ITEMS)})
 
 
-def test_a_killed_run_goes_on(bench, judging, judge, tmp_path):
+def test_a_killed_run_goes_on(bench, judging, judge, start, tmp_path):
     rules = {"prompt": "Kind: ", "answer": "A. Yes"}, {"prompt": "spoon", "answer": "B"}
     server = judging(*rules, delay=0.05)
     assert judge(bench, server, "--output", tmp_path / "calm").returncode == 0
@@ -44,13 +44,11 @@ def test_a_killed_run_goes_on(bench, judging, judge, tmp_path):
         until = time.monotonic() + 60
         while asked(server).total() < share * CALLS and time.monotonic() < until:
             time.sleep(0.02)
-        running.send_signal(signal.SIGKILL)
-        running.communicate()
-        assert running.returncode == -signal.SIGKILL
+        os.kill(running.pid, signal.SIGKILL)
+        assert running.wait().returncode == -signal.SIGKILL
         assert not output.exists()
-    running = start(bench, server, output)
-    _, err = running.communicate()
-    assert running.returncode == 0, err
+    ended = start(bench, server, output).wait()
+    assert ended.returncode == 0, ended.stderr
     assert output.read_bytes() == (tmp_path / "calm").read_bytes()
     again = {name: times for name, times in asked(server).items() if times > 1}
     # Only replies on their way at the moment of a kill are asked for again.
@@ -70,7 +68,7 @@ def test_a_journal_that_breaks_off_in_a_line(bench, judging, judge, tmp_path):
     assert output.read_bytes() == whole
 
 
-def test_two_runs_do_not_write_the_same_file(bench, judging, judge, tmp_path):
+def test_two_runs_do_not_write_the_same_file(bench, judging, judge, start, tmp_path):
     server = judging(delay=0.3)
     output = tmp_path / "o"
     running = start(bench, server, output)
@@ -80,5 +78,5 @@ def test_two_runs_do_not_write_the_same_file(bench, judging, judge, tmp_path):
     done = judge(bench, server, "--output", output)
     assert done.returncode == 1
     assert "another run is writing into" in done.stderr
-    _, err = running.communicate()
-    assert running.returncode == 0, err
+    ended = running.wait()
+    assert ended.returncode == 0, ended.stderr

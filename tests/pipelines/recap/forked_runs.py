@@ -1,22 +1,14 @@
-"""Runs of `recap` that are forked from one process and killed; a program for `test_recap_kill`.
+"""A run of `recap` that may be killed; a program for `test_recap_kill`, which forks it.
 
-    python forked_runs.py OPTIONS      options: JSON, see `Options`
-
-It says "ready". Then each line it reads is an output and the seconds after which the run is killed,
-or "never"; each line it writes, JSON with the status of the run and when it ended on the monotonic
-clock. Forked, runs need not import anything: all their time is spent on what may be interrupted.
+python forked_runs.py OUTPUT OPTIONS      options: JSON, see `Forge`
 """
 
-import gc
 import json
 import os
-import signal
 import sys
 import time
 from functools import partial
 from hashlib import sha256
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from pipelines.datasets.spec import SourceRequest
@@ -27,9 +19,6 @@ from pipelines.recap.flow import CaptionTools
 from pipelines.recap.plan import make_recap_plan
 from pipelines.recap.run import run_recap
 from pipelines.recipes.recap import Captioning, Filter, RecapRecipe
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-quick_beam = import_module("tests.quick_beam")
 
 PAIR_SECONDS = 0.01
 MODERN: dict[str, Any] = {
@@ -77,25 +66,6 @@ def run(output: str, options: dict) -> None:
     run_recap(recipe, make_recap_plan(recipe, "", output), tools)
 
 
-def main() -> None:
-    options = json.loads(sys.argv[1])
-    quick_beam.make_beam_quick(setattr)
-    gc.freeze()  # else each run would copy all of it
-    print("ready", flush=True)
-    for line in sys.stdin:
-        output, moment = line.split()
-        child = os.fork()
-        if not child:
-            os.setsid()
-            run(output, options)
-            os._exit(0)
-        if moment != "never":
-            time.sleep(float(moment))
-            os.kill(child, signal.SIGKILL)  # not its group: it may not have made one yet
-        _, status = os.waitpid(child, 0)
-        ended = {"status": os.waitstatus_to_exitcode(status), "ended": time.monotonic()}
-        print(json.dumps(ended), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    os.setsid()
+    run(sys.argv[1], json.loads(sys.argv[2]))

@@ -3,8 +3,7 @@
 import json
 import os
 import random
-import subprocess
-import sys
+import signal
 import time
 from collections import Counter
 from itertools import pairwise
@@ -12,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+FORKED_RUNS = str(Path(__file__).with_name("forked_runs.py"))
 KILLS = int(os.environ.get("REGIONFORGE_KILLS", "12"))
 SEED = int(os.environ.get("REGIONFORGE_KILLS_SEED", "0"))
 CONCURRENCY = 4
 ANSWER_SECONDS = 0.02
 SHARD_BYTES = 8_000
+PROGRAM = f"from runpy import run_path; run_path({FORKED_RUNS!r}, run_name='__main__')"
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked")
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked
 class Forge:
     """Runs `forked_runs.py`: undisturbed, or killed."""
 
-    def __init__(self, owner, url: str, *, modern: bool = False) -> None:
+    def __init__(self, forked, owner, url: str, *, modern: bool = False) -> None:
         options = {
             "modern": modern,
             "url": url,
@@ -33,36 +34,23 @@ class Forge:
             "concurrency": CONCURRENCY,
             "shard_bytes": SHARD_BYTES,
         }
-        program = Path(__file__).with_name("forked_runs.py")
-        command = [sys.executable, str(program), json.dumps(options)]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
-        )
-        assert self._process.stdout
-        assert self._process.stdout.readline() == "ready\n"
+        self._forked, self._options = forked, json.dumps(options)
 
     def run(self, output: Path, kill_after: float | None = None) -> tuple[int, float]:
         """Return the exit status of a run and when it ended, seconds of the monotonic clock."""
-        assert self._process.stdin
-        assert self._process.stdout
-        moment = "never" if kill_after is None else f"{kill_after:.4f}"
-        self._process.stdin.write(f"{output} {moment}\n")
-        self._process.stdin.flush()
-        ended = json.loads(self._process.stdout.readline())
-        return ended["status"], ended["ended"]
-
-    def close(self) -> None:
-        self._process.communicate()
+        started = self._forked(output, self._options, program=PROGRAM)
+        if kill_after is not None:
+            time.sleep(kill_after)
+            os.kill(started.pid, signal.SIGKILL)  # not its group: it may not have made one yet
+        status = started.wait().returncode
+        return status, time.monotonic()
 
 
 @pytest.fixture
-def forge(coco_file, serve):
+def forge(forked, coco_file, serve):
     """A forge and its server; a run of it lasts for a second or two."""
     server = serve(delay=ANSWER_SECONDS)
-    started = Forge(coco_file().good(*range(1, 17)).save(), server.url)
-    yield started, server
-    started.close()
+    return Forge(forked, coco_file().good(*range(1, 17)).save(), server.url), server
 
 
 def phase(folder: Path, calm: Path) -> str:
@@ -100,12 +88,11 @@ def repeated(server, kills: list[float]) -> Counter[float]:
 
 
 @pytest.fixture
-def modern_forge(coco_file, serve):
+def modern_forge(forked, coco_file, serve):
     """The same with two pictures a call, samples, answers in parts, and a judge at one server."""
     server = serve(delay=ANSWER_SECONDS)
-    started = Forge(coco_file().good(*range(1, 9)).save(), server.url, modern=True)
-    yield started, server
-    started.close()
+    owner = coco_file().good(*range(1, 9)).save()
+    return Forge(forked, owner, server.url, modern=True), server
 
 
 @pytest.mark.timeout(900)  # it starts and kills many processes

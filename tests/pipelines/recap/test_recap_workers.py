@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,7 +16,7 @@ ANSWER_SECONDS = 0.05
 FLAGS = ("--model", "stub", "--no-filter", "--no-canary", "--no-guard", "--label-set", "Things")
 TWO = ("--workers", "2")
 SHARDS, LARGE_SHARDS = ("--shard-size", "12KiB"), ("--shard-size", "60KiB")
-START = (
+PROGRAM = (
     "from pipelines.recap.captioning import segments; from pipelines.cli.parser import main; "
     f"segments.SEGMENT_LINES = {SEGMENT_LINES}; main()"
 )
@@ -27,30 +25,30 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def words(coco_file):
-    """Makes a command line that captions pictures of our own in some shards."""
+def start(coco_file, forked):
+    """Starts a run that captions pictures of our own in some shards."""
     owner = coco_file().good(*range(1, 41)).save()
 
-    def make(url: str, output: Path, *more: str) -> list[str]:
-        made = [sys.executable, "-c", START, "recap", "--source", "coco", *FLAGS]
-        made += ["--coco-annotations", str(owner.file), "--coco-images", str(owner.pictures)]
-        made += ["--endpoint", url, "--concurrency", str(CONCURRENCY), "--output", str(output)]
-        return [*made, "--coco-split", "train", *SHARDS, *more]
+    def begin(url: str, output: Path, *more: str):
+        words = ["recap", "--source", "coco", *FLAGS]
+        words += ["--coco-annotations", str(owner.file), "--coco-images", str(owner.pictures)]
+        words += ["--endpoint", url, "--concurrency", str(CONCURRENCY), "--output", str(output)]
+        return forked(*words, "--coco-split", "train", *SHARDS, *more, program=PROGRAM)
 
-    return make
+    return begin
 
 
-def ended(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def ended(run) -> None:
+    done = run.wait()
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_caption_as_one_does(words, serve, recap_output, tmp_path) -> None:
+def test_two_processes_caption_as_one_does(start, serve, recap_output, tmp_path) -> None:
     server = serve(delay=ANSWER_SECONDS)
-    ended(words(server.url, tmp_path / "one"))
+    ended(start(server.url, tmp_path / "one"))
     one, asked = recap_output(tmp_path / "one"), server.answered()
     server.forget()
-    ended(words(server.url, tmp_path / "two", *TWO))
+    ended(start(server.url, tmp_path / "two", *TWO))
     two = recap_output(tmp_path / "two")
     assert len(one.output.digests()) >= 4
     assert two.output.digests() == one.output.digests()
@@ -73,28 +71,27 @@ def at_once(log) -> int:
 
 
 def test_a_kill_loses_a_segment_of_each_worker_at_most(
-    words, serve, recap_output, tmp_path
+    start, serve, recap_output, tmp_path
 ) -> None:
     server = serve(delay=ANSWER_SECONDS)
     large = (*TWO, *LARGE_SHARDS)
-    ended(words(server.url, tmp_path / "calm", *large))
+    ended(start(server.url, tmp_path / "calm", *large))
     calm = recap_output(tmp_path / "calm")
     calls = server.answered().total()
     server.forget()
 
     output = tmp_path / "killed"
-    with subprocess.Popen(
-        words(server.url, output, *large), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as run:
-        until = time.monotonic() + 120
-        while server.answered().total() < calls // 2 and time.monotonic() < until:
-            time.sleep(0.02)
-        for pid in family(run.pid):
-            os.kill(pid, signal.SIGKILL)
+    run = start(server.url, output, *large)
+    until = time.monotonic() + 120
+    while server.answered().total() < calls // 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    for pid in family(run.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert run.wait().returncode == -signal.SIGKILL
     before = server.answered()
     saved = recap_output(output).parts()
     assert 0 < saved.total() < calls
-    ended(words(server.url, output, *large))
+    ended(start(server.url, output, *large))
 
     again = server.answered() - Counter(calm.noted().keys())
     print(f"{calls} calls; killed after {before.total()}, of which {saved.total()} were written")
@@ -109,11 +106,9 @@ def test_a_kill_loses_a_segment_of_each_worker_at_most(
     assert killed.noted() == calm.noted()
 
 
-def test_a_server_that_refuses_the_key_ends_the_run_in_one_line(words, serve, tmp_path) -> None:
+def test_a_server_that_refuses_the_key_ends_the_run_in_one_line(start, serve, tmp_path) -> None:
     server = serve({"status": 401})
-    done = subprocess.run(
-        words(server.url, tmp_path / "out", *TWO), capture_output=True, text=True, check=False
-    )
+    done = start(server.url, tmp_path / "out", *TWO).wait()
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "status 401: as the script says" in done.stderr.splitlines()[-1]

@@ -1,9 +1,6 @@
 """A key is nowhere but in the environment and in requests: not on the screen, not on disk."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -119,7 +116,7 @@ def test_a_key_that_cannot_be_sent(recap_words, tmp_path, monkeypatch) -> None:
     assert leaks(tmp_path, printed, KEY) == []
 
 
-def test_a_crash_shows_no_key(serve, sample_world, tmp_path) -> None:
+def test_a_crash_shows_no_key(serve, sample_world, forked, tmp_path) -> None:
     """Not even a fault of our own, with a traceback, in a process of its own."""
     server = serve(api_key=KEY)
     program = (
@@ -130,11 +127,7 @@ def test_a_crash_shows_no_key(serve, sample_world, tmp_path) -> None:
         "main(sys.argv[1:])\n"
     )
     where = ["--source", "v3det", "--data-root", sample_world, "--output", tmp_path / "out"]
-    done = subprocess.run(
-        [sys.executable, "-c", program, "recap", *map(str, [*where, *words(server)])],
-        env=os.environ | {"OPENAI_API_KEY": KEY},
-        capture_output=True,
-        text=True,
-    )
+    flags = ["recap", *where, *words(server)]
+    done = forked(*flags, program=program, OPENAI_API_KEY=KEY).wait()
     assert "ZeroDivisionError" in done.stderr
     assert leaks(tmp_path / "out", done.stdout + done.stderr, KEY) == []

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -138,17 +136,18 @@ def test_a_server_that_is_blind(fake_vllm, recap_words, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_we_are_killed(fake_vllm, sample_world, recap_words, tmp_path, number) -> None:
+def test_we_are_killed(fake_vllm, sample_world, forked, recap_words, tmp_path, number) -> None:
     """Nothing of the server is left, not even what it started in a session of its own."""
     fake, out = fake_vllm(delay=0.2, child=True), tmp_path / "out"
     where = ["--source", "v3det", "--data-root", sample_world, "--output", out]
-    command = [sys.executable, "-m", "pipelines", "recap", *where, *words(fake)]
-    with subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True) as ours:
-        journals = out / "_state" / "captions"
-        assert until(lambda: any(file.stat().st_size > 500 for file in journals.rglob("*.jsonl")))
-        assert len(fake.left()) == 2
-        ours.send_signal(number)
-        assert ours.wait(15) == (130 if number == signal.SIGINT else -number)
+    ours = forked("recap", *where, *words(fake))
+    journals = out / "_state" / "captions"
+    assert until(lambda: any(file.stat().st_size > 500 for file in journals.rglob("*.jsonl")))
+    assert len(fake.left()) == 2
+    os.kill(ours.pid, number)
+    began = time.monotonic()
+    assert ours.wait().returncode == (130 if number == signal.SIGINT else -number)
+    assert time.monotonic() - began < 15
     assert until(lambda: not fake.left())
     status, printed = recap_words(out, *words(fake))
     assert status == 0, printed
