@@ -493,16 +493,21 @@ def server_forks() -> Iterator[Callable[[object], Any]]:
         orders.close()
 
 
+@pytest.fixture(scope="session")
+def serve_in(server_forks: Callable[[object], Any]) -> Callable[..., StubServer]:
+    """Starts a server that keeps its files in a folder; it is to be stopped."""
+    return lambda folder, **script: ForkedServer(server_forks, folder, script)
+
+
 @pytest.fixture
 def serve(
-    server_forks: Callable[[object], Any], tmp_path: Path
+    serve_in: Callable[..., StubServer], tmp_path: Path
 ) -> Iterator[Callable[..., StubServer]]:
     """Starts a server, given rules and the other fields of its script."""
     running: list[StubServer] = []
 
     def start(*rules: dict[str, Any], **script: Any) -> StubServer:
-        folder = tmp_path / f"server-{len(running)}"
-        running.append(ForkedServer(server_forks, folder, {"rules": rules, **script}))
+        running.append(serve_in(tmp_path / f"server-{len(running)}", rules=rules, **script))
         return running[-1]
 
     yield start

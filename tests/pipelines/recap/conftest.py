@@ -3,11 +3,12 @@
 import asyncio
 import json
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,46 @@ def recap_words(sample_world: Path, capfd: Any) -> Callable[..., tuple[int, str]
         return status, "\n".join(capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def recap_once(
+    command_line: Any,
+    serve_in: Callable[..., StubServer],
+    sample_world: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., Path]:
+    """Describes V3Det under some flags of `recap`, once for the same flags; read-only.
+
+    Without `--captioner`, a server does.
+    """
+
+    @cache
+    def run(*words: object) -> Path:
+        folder = tmp_path_factory.mktemp("once") / "recapd"
+        where = ["--source", "v3det", "--data-root", sample_world, "--output", folder]
+        server = None
+        if "--captioner" not in words:
+            server = serve_in(folder.with_name("server"))
+            where += ["--endpoint", server.url, "--model", "stub"]
+        done = command_line("recap", *where, *words)
+        if server:
+            server.stop()
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return run
+
+
+@pytest.fixture
+def recapd(recap_once: Callable[..., Path]) -> Callable[..., Path]:
+    """Puts what `recap` leaves under some flags into a folder, as if it had run there."""
+
+    def copy(folder: Path, *words: object) -> Path:
+        run = recap_once(*words)
+        shutil.copytree(run, folder)
+        card = folder / "README.md"
+        card.write_bytes(card.read_bytes().replace(str(run).encode(), str(folder).encode()))
+        return folder
+
+    return copy

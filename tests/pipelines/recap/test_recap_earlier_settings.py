@@ -8,6 +8,7 @@ import pytest
 from pipelines.verify import verify
 
 NOTICE = "max_words (none, now 900)"
+FEW = ("--limit", 4, "--per-image", 4, "--shard-size", "20KiB")
 WORDINGS = {"region_detailed_caption": ["What is <region> like?"]}
 
 
@@ -15,8 +16,7 @@ WORDINGS = {"region_detailed_caption": ["What is <region> like?"]}
 def words(serve):
     """The server of a run, and the flags that do not filter."""
     server = serve()
-    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 4, "--shard-size", "20KiB"]
-    return server, [*flags, "--device", "cpu"]
+    return server, ["--endpoint", server.url, "--model", "stub", *FEW]
 
 
 def make_older(output: Path) -> None:
@@ -36,10 +36,10 @@ def make_older(output: Path) -> None:
 
 
 @pytest.mark.parametrize("anew", ["--threshold", "--refilter"])
-def test_no_caption_is_asked_for_again(words, recap_words, recap_output, tmp_path, anew) -> None:
-    (server, flags), out = words, tmp_path / "out"
-    status, printed = recap_words(out, *flags, "--threshold", -0.5)
-    assert status == 0, printed
+def test_no_caption_is_asked_for_again(
+    words, recap_words, recapd, recap_output, tmp_path, anew
+) -> None:
+    (server, flags), out = words, recapd(tmp_path / "out", *FEW, "--threshold", -0.5)
     captions = recap_output(out).captions()
     make_older(out)
     server.forget()
@@ -53,19 +53,17 @@ def test_no_caption_is_asked_for_again(words, recap_words, recap_output, tmp_pat
     assert all(shard["turns"] for shard in manifest["shards"] if shard["rows"])
 
 
-def test_a_filter_can_be_changed_at_once(words, recap_words, tmp_path) -> None:
-    (server, flags), out = words, tmp_path / "out"
-    status, printed = recap_words(out, *flags, "--threshold", -0.5)
-    assert status == 0, printed
+def test_a_filter_can_be_changed_at_once(words, recap_words, recapd, tmp_path) -> None:
+    (server, flags), out = words, recapd(tmp_path / "out", *FEW, "--threshold", -0.5)
     make_older(out)
     server.stop()
     assert recap_words(out, *flags, "--refilter", 0.1)[0] == 0
 
 
-def test_wordings_of_ones_own_are_part_of_the_fingerprint(words, recap_words, tmp_path) -> None:
-    (_, flags), out = words, tmp_path / "out"
-    status, printed = recap_words(out, *flags, "--threshold", -0.5)
-    assert status == 0, printed
+def test_wordings_of_ones_own_are_part_of_the_fingerprint(
+    words, recap_words, recapd, tmp_path
+) -> None:
+    (_, flags), out = words, recapd(tmp_path / "out", *FEW, "--threshold", -0.5)
     own = tmp_path / "wordings.yaml"
     own.write_text(json.dumps(WORDINGS))
     status, printed = recap_words(out, *flags, "--threshold", -0.5, "--wordings", own)

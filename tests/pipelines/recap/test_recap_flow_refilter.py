@@ -10,14 +10,15 @@ import pytest
 from pipelines.storage import files
 
 THRESHOLD, OTHER = -0.5, 0.1
+FEW = ("--limit", 4, "--per-image", 4, "--shard-size", "20KiB")
+BEGUN = (*FEW, "--threshold", THRESHOLD)
 
 
 @pytest.fixture
 def words(serve):
     """The server of a run, and the flags that do not filter."""
     server = serve()
-    flags = ["--endpoint", server.url, "--model", "stub", "--limit", 4, "--shard-size", "20KiB"]
-    return server, flags
+    return server, ["--endpoint", server.url, "--model", "stub", *FEW]
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -34,10 +35,11 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_refiltered_run_is_a_fresh_one(words, recap_words, recap_output, tmp_path) -> None:
+def test_a_refiltered_run_is_a_fresh_one(
+    words, recap_words, recapd, recap_output, tmp_path
+) -> None:
     server, flags = words
-    out, fresh = tmp_path / "out", tmp_path / "fresh"
-    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    out, fresh = recapd(tmp_path / "out", *BEGUN), tmp_path / "fresh"
     first = content(out)
     journal = recap_output(out).journal()
     scores = {line["id"]: line["score"]["mean"] for line in journal if line["type"] == "score"}
@@ -67,11 +69,10 @@ def test_a_refiltered_run_is_a_fresh_one(words, recap_words, recap_output, tmp_p
 
 
 def test_a_sentence_below_the_minimum_rejects_a_caption(
-    words, recap_words, recap_output, tmp_path
+    words, recap_words, recapd, recap_output, tmp_path
 ) -> None:
     _, flags = words
-    out = tmp_path / "out"
-    assert recap_words(out, *flags, "--threshold", -1)[0] == 0
+    out = recapd(tmp_path / "out", *BEGUN)
     journal = recap_output(out).journal()
     least = {
         line["id"].rpartition("/")[2]: line["score"]["minimum"]
@@ -95,17 +96,17 @@ def _size_rows(folder: Path) -> list[str]:
     return [line for line in card.splitlines() if line.startswith("| from ")]
 
 
-def test_an_unfiltered_run_can_be_filtered_later(words, recap_words, tmp_path) -> None:
+def test_an_unfiltered_run_can_be_filtered_later(words, recap_words, recapd, tmp_path) -> None:
     server, flags = words
-    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    out = tmp_path / "out"
     assert recap_words(out, *flags, "--no-filter")[0] == 0
-    assert recap_words(fresh, *flags, "--threshold", THRESHOLD)[0] == 0
+    fresh = recapd(tmp_path / "fresh", *BEGUN)
     server.stop()
     assert recap_words(out, *flags, "--refilter", THRESHOLD)[0] == 0
     assert content(out) == content(fresh)
 
 
-def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
+def test_mistakes_cost_no_captions(words, recap_words, recapd, tmp_path) -> None:
     _, flags = words
     out = tmp_path / "out"
     refilter = ["--refilter", OTHER]
@@ -115,7 +116,7 @@ def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
     assert "Run the same without it first" in printed
     assert not out.exists()
 
-    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    recapd(out, *BEGUN)
     before = everything(out)
     mistakes = {
         ("--threshold", OTHER): "--refilter S",
@@ -138,10 +139,9 @@ def test_mistakes_cost_no_captions(words, recap_words, tmp_path) -> None:
         assert everything(out) == before, mistake
 
 
-def test_a_run_that_has_not_ended(words, recap_words, tmp_path) -> None:
+def test_a_run_that_has_not_ended(words, recap_words, recapd, tmp_path) -> None:
     server, flags = words
-    out = tmp_path / "out"
-    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    out = recapd(tmp_path / "out", *BEGUN)
     (out / "manifest.json").unlink()
     journal = max(out.glob("_state/captions/*/*"), key=lambda path: path.stat().st_size)
     whole = journal.read_bytes()
@@ -161,11 +161,10 @@ def test_a_run_that_has_not_ended(words, recap_words, tmp_path) -> None:
 
 @pytest.mark.parametrize("threshold", [OTHER, THRESHOLD])
 def test_lost_answers_are_missed_before_anything_is_cleared(
-    words, recap_words, tmp_path, threshold
+    words, recap_words, recapd, tmp_path, threshold
 ) -> None:
     server, flags = words
-    out = tmp_path / "out"
-    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    out = recapd(tmp_path / "out", *BEGUN)
     whole = content(out)
     journal = max(out.glob("_state/captions/*/*"), key=lambda path: path.stat().st_size)
     kept = journal.read_bytes()
@@ -238,12 +237,11 @@ def test_a_threshold_that_kept_nothing_can_be_lowered(words, recap_words, tmp_pa
     [(["--threshold", THRESHOLD], True), (["--refilter", OTHER], True), (["--no-filter"], False)],
 )
 def test_captions_outlive_the_builder(
-    words, recap_words, recap_output, tmp_path, monkeypatch, anew, mended
+    words, recap_words, recapd, recap_output, tmp_path, monkeypatch, anew, mended
 ) -> None:
     """A new version of ours writes all shards anew, from the same answers."""
     server, flags = words
-    out = tmp_path / "out"
-    assert recap_words(out, *flags, "--threshold", THRESHOLD)[0] == 0
+    out = recapd(tmp_path / "out", *BEGUN)
     noted = recap_output(out).noted()
     before = everything(out)
     server.forget()
@@ -263,14 +261,14 @@ def test_captions_outlive_the_builder(
 @pytest.mark.parametrize("flag", ["--refilter", "--rebuild"])
 @pytest.mark.parametrize("steps", [1, 6, 99])
 def test_an_end_while_an_old_run_is_cleared(
-    recap_words, tmp_path, monkeypatch, flag, steps
+    recap_words, recapd, tmp_path, monkeypatch, flag, steps
 ) -> None:
     """What is left is a run that can be gone on with, whether to the old end or the new one."""
-    flags = ["--captioner", "builtin", "--limit", 4, "--shard-size", "20KiB", "--device", "cpu"]
+    flags = ["--captioner", "builtin", "--device", "cpu", *FEW]
     begun = [*flags, "--threshold", THRESHOLD]
     anew = [*flags, flag, OTHER] if flag == "--refilter" else [*begun, flag, "--seed", 1]
-    assert recap_words(tmp_path, *begun)[0] == 0
-    before, left, delete = content(tmp_path), steps, files.delete
+    out = recapd(tmp_path / "out", *begun)
+    before, left, delete = content(out), steps, files.delete
 
     def dying_delete(paths: list[str]) -> None:
         nonlocal left
@@ -284,10 +282,10 @@ def test_an_end_while_an_old_run_is_cleared(
 
     monkeypatch.setattr(files, "delete", dying_delete)
     monkeypatch.setattr(files, "write_whole", dying_write)
-    assert recap_words(tmp_path, *anew)[0] == 130
+    assert recap_words(out, *anew)[0] == 130
     monkeypatch.undo()
-    assert content(tmp_path).items() < before.items()
-    assert recap_words(tmp_path, *begun)[0] == 0
-    assert content(tmp_path) == before
-    assert recap_words(tmp_path, *anew)[0] == 0
-    assert content(tmp_path) != before
+    assert content(out).items() < before.items()
+    assert recap_words(out, *begun)[0] == 0
+    assert content(out) == before
+    assert recap_words(out, *anew)[0] == 0
+    assert content(out) != before
