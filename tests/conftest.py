@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,7 @@ from hypothesis import settings
 from msgspec.structs import replace
 
 from schemas.sample import ImageInfo
+from tests.forks import Forks
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
@@ -88,6 +89,19 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Have processes that tests start forked from this one as it is now, which spares imports."""
+    is_controller = session.config.getoption("dist", "no") != "no" and not IS_WORKER
+    if is_controller or not session.items:
+        return (yield)
+    Forks.of_tests = Forks(quick_beam=True)
+    try:
+        return (yield)
+    finally:
+        Forks.of_tests.end()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have tests that may take longer than others, by the limits that they state, come first.
 
@@ -100,6 +114,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return limit is None or limit.args[0] <= usual
 
     items.sort(key=is_usual)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Forks:
+    """Starts processes that are forked from this one as it was before the first test."""
+    return Forks.of_tests
 
 
 @pytest.fixture(scope="session", autouse=True)

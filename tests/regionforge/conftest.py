@@ -1,5 +1,10 @@
-"""The console script as it is installed, in a folder that holds packages named like ours."""
+"""The console script as it is installed, in a folder that holds packages named like ours.
 
+Most of its time would be that of importing libraries, so it is forked from a process that has them,
+but none of our packages: these it imports by the `sys.path` of the script.
+"""
+
+import json
 import os
 import subprocess
 import sys
@@ -8,9 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import Forks, Order
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 TARGET = "regionforge.__main__:main"  # as pyproject.toml says
 FOREIGN = ("schemas", "prompts", "transforms", "pipelines", "model", "train")
+OURS = (*FOREIGN, "regionforge")
+LIBRARIES = ("pipelines.cli.build_recipe", "pipelines.runner.launch", "train.start", "open_clip")
 
 # What an installer writes for an entry point.
 SCRIPT = """#!{python}
@@ -49,6 +58,15 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def path(console_script, environment) -> list[str]:
+    """What `sys.path` is in the console script: the folder of the script comes first."""
+    command = [sys.executable, "-c", "import json, sys; print(json.dumps(sys.path))"]
+    first, *rest = json.loads(subprocess.check_output(command, env=environment))
+    assert first == "", "the current folder, which a script has not"
+    return [str(Path(console_script[-1]).parent), *rest]
+
+
+@pytest.fixture(scope="session")
 def foreign_folder(tmp_path_factory):
     """A folder with packages named like ours; to import one of them is an error."""
     folder = tmp_path_factory.mktemp("foreign")
@@ -60,13 +78,25 @@ def foreign_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def run_there(console_script, environment, foreign_folder) -> Run:
-    """Runs `regionforge` (or another command) in the foreign folder, in a process of its own."""
+def run_there(forks: Forks, path, environment, foreign_folder) -> Run:
+    """Runs `regionforge` in the foreign folder, or another command, in a process of its own."""
 
     def run(*words: object, command: list[str] | None = None) -> subprocess.CompletedProcess[str]:
-        line = [*(command or console_script), *map(str, words)]
-        return subprocess.run(
-            line, cwd=foreign_folder, env=environment, capture_output=True, text=True
+        given = [*map(str, words)]
+        if command:
+            line = [*command, *given]
+            return subprocess.run(
+                line, cwd=foreign_folder, env=environment, capture_output=True, text=True
+            )
+        order = Order(
+            call=TARGET,
+            given=[given],
+            folder=str(foreign_folder),
+            environment=environment,
+            needed=LIBRARIES,
+            anew=OURS,
+            path=path,
         )
+        return forks.run(order)
 
     return run

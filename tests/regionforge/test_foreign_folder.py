@@ -183,12 +183,15 @@ def test_every_shown_command_parses(line):
 
 
 @pytest.mark.timeout(900)  # 14 processes
-def test_every_shown_command_works_from_a_folder_with_foreign_packages(run_shown, foreign_folder):
+def test_every_shown_command_works_from_a_folder_with_foreign_packages(
+    run_shown, foreign_folder, console_script
+):
     lines = [line for line in shown_commands() if not needs(line) and line not in ELSEWHERE]
     for number in range(3):
         assert run_shown([line for line in lines if step(line) == number]) == {}
     assert {"preview.html", "my_wordings.yaml"} <= {path.name for path in foreign_folder.iterdir()}
-    # The module works there too, with its worker processes.
+    # The script itself works there, and the module too, with its worker processes.
+    assert run_shown(["info /shards"], console_script) == {}
     module = [sys.executable, "-m", "regionforge"]
     assert run_shown(["verify /shards --workers 2"], module) == {}
 
