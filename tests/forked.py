@@ -5,17 +5,15 @@ are its own.
 """
 
 import os
-import sys
+import signal
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 
-PRELOADED = ("train.launch", "train.start", "train.run", "train.serve.opening", "train.checkpoint")
-PATIENCE = 120.0  # seconds for a line, on a machine that has other work
+from tests.forks import Forks, Order
 
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(list(PRELOADED))
+PATIENCE = 120.0  # seconds for a line, on a machine that has other work
+NEEDED = ("train.launch", "train.start", "train.run", "train.serve.opening", "train.checkpoint")
 
 
 class Forked:
@@ -23,9 +21,16 @@ class Forked:
 
     def __init__(self, output: Path, call: Callable[..., object], *given: object, **env: str):
         self._output = output
-        output.touch()
-        self._process = _FORKS.Process(target=_begin, args=(str(output), env, call, *given))
-        self._process.start()
+        order = Order(
+            call=f"{call.__module__}:{call.__name__}",
+            given=given,
+            folder=os.getcwd(),
+            environment=os.environ | env,
+            needed=NEEDED,
+        )
+        with open(os.devnull, "rb") as nothing, output.open("ab") as shown:
+            streams = [file.fileno() for file in (nothing, shown, shown)]
+            self._process = Forks.of_tests.start(order, streams)
 
     def shown(self) -> str:
         """What was printed until now."""
@@ -42,24 +47,23 @@ class Forked:
 
     def runs(self) -> bool:
         """Whether it runs still."""
-        return self._process.is_alive()
+        return self._process.wait(0) is None
 
     def signal(self, number: int) -> None:
         """Send a signal to it, if it runs still."""
-        if self.runs() and self._process.pid:
+        if self.runs():
             os.kill(self._process.pid, number)
 
     def ended(self, seconds: float = 60.0) -> int:
         """Wait for the end; return the exit status, which is -N after the signal N."""
-        self._process.join(seconds)
-        status = self._process.exitcode
+        status = self._process.wait(seconds)
         assert status is not None, f"it still runs after {seconds} seconds: {self.shown()}"
         return status
 
     def kill(self) -> None:
         """End it at once, if it runs still."""
-        self._process.kill()
-        self._process.join()
+        self.signal(signal.SIGKILL)
+        self._process.wait()
 
 
 def command(output: Path, *words: object, **env: str) -> Forked:
@@ -71,13 +75,3 @@ def _run_command(words: list[str]) -> None:
     from regionforge.__main__ import main  # only in that process
 
     main(words)
-
-
-def _begin(output: str, env: dict[str, str], call: Callable[..., object], *given: object) -> None:
-    os.environ.update(env)
-    for number, path in enumerate((os.devnull, output, output)):
-        opened = os.open(path, os.O_RDWR | os.O_APPEND)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
-    call(*given)

@@ -190,8 +190,9 @@ def odd_model() -> tuple[nn.Module, torch.optim.Optimizer]:
     return model, torch.optim.AdamW(model.parameters(), lr=0.1)
 
 
-def perform_all(work: Path) -> None:
-    """Do all runs, as one of several processes."""
+def perform_all(folder: str) -> None:
+    """Do all runs of a folder WORK, as one of several processes."""
+    work = Path(folder)
     torch.set_num_threads(1)
     stated = json.loads((work / "runs.json").read_bytes())
     processes = Processes.join(torch.device("cpu"))
@@ -215,7 +216,9 @@ def perform_on_two(runs: list[Run], shards: Path, work: Path) -> None:
         names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
         environment = {key: str(value) for key, value in names.items()}
         shown = work / f"shown-{rank}.txt"
-        started.append(Forked(shown, perform_all, work, MASTER_ADDR="localhost", **environment))
+        started.append(
+            Forked(shown, perform_all, str(work), MASTER_ADDR="localhost", **environment)
+        )
     try:
         statuses = [process.ended(240) for process in started]
     finally:
