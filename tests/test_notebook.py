@@ -13,6 +13,18 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 NOTEBOOK = CHECKOUT / "docs" / "notebook" / "own_data.ipynb"
 PATIENCE = 900  # seconds, on a machine that has other work; it takes one minute of a processor
 
+# The command, in a process that is forked from one which has its libraries imported.
+FORKED = """#!{} -S
+import os, sys
+sys.path.insert(0, {!r})
+from tests.forks import Order, start
+order = Order(
+    call="regionforge.__main__:main", given=[sys.argv[1:]], folder=os.getcwd(),
+    environment=dict(os.environ), needed=["pipelines.cli.build_recipe", "train.start"],
+)
+sys.exit(start({!r}, order, range(3)).wait())
+"""
+
 
 def cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """Its cells of code."""
@@ -44,9 +56,13 @@ def test_it_is_stored_as_it_was_run(stored):
 
 @pytest.mark.timeout(PATIENCE)
 @pytest.mark.filterwarnings("default")  # of the libraries that talk with the kernel
-def test_it_runs_and_the_model_answers(stored, tmp_path, monkeypatch):
+def test_it_runs_and_the_model_answers(stored, forks, tmp_path_factory, tmp_path, monkeypatch):
     # Commands are those of this interpreter, and the packages those of this checkout.
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    command = tmp_path_factory.mktemp("bin") / "regionforge"
+    command.write_text(FORKED.format(sys.executable, str(CHECKOUT), forks.address))
+    command.chmod(0o755)
+    for folder in (Path(sys.executable).parent, command.parent):
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", str(CHECKOUT), prepend=os.pathsep)
     # More threads than idle processors wait for each other, for ten times as long.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
