@@ -4,7 +4,9 @@ The name of a pixel's colour follows from `_RANGES` of hue, saturation and value
 which most backgrounds consist (ground, walls, skin, wood), have no name.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,19 +116,32 @@ def outside(size: tuple[int, int], boxes: list[Box]) -> BoolMask:
 
 def _named(picture: Image.Image) -> NDArray[np.int64]:
     """Return the index in `NAMES` of each pixel's colour, (height, width); -1 for muted pixels."""
-    hsv = np.asarray(picture.convert("HSV"), np.float32)
-    units = np.array([360 / 256, 100 / 255, 100 / 255], np.float32)
-    hue, saturation, value = np.moveaxis(hsv * units, 2, 0)
-    names = np.full(hue.shape, -1, np.int64)
-    for each in reversed(_RANGES):  # in reverse, since the first range that fits decides
-        fits = (
-            _within(hue, each.hue)
-            & _within(saturation, each.saturation)
-            & _within(value, each.value)
-        )
-        names[fits] = NAMES.index(each.name)
-    return names
+    hues, saturations, values, names = _tables()
+    hue, saturation, value = (np.asarray(band) for band in picture.convert("HSV").split())
+    return names[hues[hue] & saturations[saturation] & values[value]]
 
 
-def _within(channel: NDArray[np.float32], limits: tuple[int, int]) -> BoolMask:
-    return (channel >= limits[0]) & (channel < limits[1])
+@cache
+def _tables() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return the ranges that fit each value of a channel, and the name for each set of ranges.
+
+    A set of ranges is a number whose bit `n` stands for the range `n`. Channels have 256 values.
+    """
+    channels = zip(
+        (360 / 256, 100 / 255, 100 / 255),
+        zip(*(each[1:] for each in _RANGES), strict=True),
+        strict=True,
+    )
+    hues, saturations, values = (_sets(unit, limits) for unit, limits in channels)
+    sets = np.arange(1 << len(_RANGES))
+    names = np.full(sets.shape, -1, np.int64)
+    for number, each in reversed([*enumerate(_RANGES)]):  # since the first range that fits decides
+        names[(sets >> number & 1).astype(bool)] = NAMES.index(each.name)
+    return hues, saturations, values, names
+
+
+def _sets(unit: float, limits: Sequence[tuple[int, int]]) -> NDArray[Any]:
+    """Return the set of ranges that fits each value of a channel, given in units."""
+    channel = np.arange(256, dtype=np.float32) * np.float32(unit)
+    fits = [(channel >= low) & (channel < high) for low, high in limits]
+    return np.sum([fit << number for number, fit in enumerate(fits)], axis=0)
