@@ -10,16 +10,20 @@ Every choice follows from `--seed`. A case that fails is printed with the comman
 
 import argparse
 import json
+import os
 import resource
-import subprocess
+import signal
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TextIO
 
+from tests.forks import Forks, Order, Process
 from tests.fuzz.report import RESULTS, Report, joined
 from tests.fuzz.result import Result
 
@@ -39,7 +43,7 @@ SILENCE_SECONDS = 240.0  # of a worker that is stuck in C code
 Chunk = tuple[str, range]
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run all cases, some, or one; return 1 where one failed."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.fuzz", description=__doc__.split("\n")[0]
@@ -53,15 +57,12 @@ def main() -> int:
     parser.add_argument(
         "--report", action="append", type=Path, metavar="FOLDER", help="report past runs as one"
     )
-    parser.add_argument("--chunk", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.report:
         report = joined(args.report)
         print(report.text(args.report[0]))
         return 1 if report.faulty else 0
     folder = args.folder or Path(tempfile.mkdtemp(prefix="regionforge-fuzz-"))
-    if args.chunk:
-        return _work(folder, args.seed, args.chunk)
     from tests.fuzz.stages import prepare
 
     prepare(folder)
@@ -77,6 +78,7 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
     chunks: SimpleQueue[Chunk] = SimpleQueue()
     for chunk in _interleaved({name: (n, STAGES[name].chunk) for name, n in wanted.items()}):
         chunks.put(chunk)
+    workers = Forks()  # before there are threads
     report, began = Report(seed=args.seed), time.monotonic()
     end = began + 60 * args.minutes
     log = folder / RESULTS
@@ -97,7 +99,7 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
                 if time.monotonic() > end:
                     report.left_out[chunk[0]] += len(chunk[1])
                     continue
-                for result in _results(folder, args.seed, chunk):
+                for result in _results(workers, folder, args.seed, chunk):
                     note(result)
 
         threads = [threading.Thread(target=work) for _ in range(args.workers)]
@@ -105,6 +107,7 @@ def _run(folder: Path, args: argparse.Namespace) -> int:
             thread.start()
         for thread in threads:
             thread.join()
+    workers.end()
     report.seconds = time.monotonic() - began
     report.save(folder)
     print(report.text(folder))
@@ -127,52 +130,59 @@ def _wanted(only: list[str]) -> Iterator[tuple[str, int]]:
         yield name, int(number) if number else CASES[name]
 
 
-def _results(folder: Path, seed: int, chunk: Chunk) -> Iterator[Result]:
+def _results(workers: Forks, folder: Path, seed: int, chunk: Chunk) -> Iterator[Result]:
     """Yield the results of a chunk; a worker that dies costs the case that it was at."""
     name, numbers = chunk
     while numbers:
         done = 0
-        with _started(folder, seed, name, numbers) as worker:
-            watchdog = threading.Timer(SILENCE_SECONDS, worker.kill)
+        worker, lines = _started(workers, folder, seed, (name, numbers))
+        kill = partial(os.kill, worker.pid, signal.SIGKILL)
+        with lines:
+            watchdog = threading.Timer(SILENCE_SECONDS, kill)
             watchdog.start()
-            for line in worker.stdout or ():
+            for line in lines:
                 watchdog.cancel()
-                watchdog = threading.Timer(SILENCE_SECONDS, worker.kill)
+                watchdog = threading.Timer(SILENCE_SECONDS, kill)
                 watchdog.start()
                 if line.startswith('{"case"'):
                     done += 1
                     yield Result.from_line(line)
             watchdog.cancel()
-        if done < len(numbers) and worker.wait():
+        status = worker.wait()
+        if done < len(numbers) and status:
             case = f"{name}:{numbers[done]}"
-            died = f"the process died with status {worker.returncode}"
+            died = f"the process died with status {status}"
             yield Result(case=case, target=name, outcome="died", faults=[died])
             done += 1
         numbers = numbers[done:]
 
 
-def _started(folder: Path, seed: int, name: str, numbers: range) -> "subprocess.Popen[str]":
-    chunk = f"{name}:{numbers.start}:{numbers.stop}"
-    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(folder), "--seed", str(seed)]
-    errors = (folder / "errors.txt").open("a", encoding="utf-8")
-    with errors:
-        return subprocess.Popen(
-            [*command, "--chunk", chunk], stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+def _started(workers: Forks, folder: Path, seed: int, chunk: Chunk) -> tuple[Process, TextIO]:
+    """Start a worker; return it, and the lines that it writes."""
+    name, numbers = chunk
+    order = Order(
+        call="tests.fuzz.__main__:work",
+        given=[str(folder), seed, name, numbers.start, numbers.stop],
+        folder=os.getcwd(),
+        environment=dict(os.environ),
+    )
+    reader, writer = os.pipe()
+    with open(os.devnull, "rb") as nothing, (folder / "errors.txt").open("ab") as errors:
+        worker = workers.start(order, [nothing.fileno(), writer, errors.fileno()])
+    os.close(writer)
+    return worker, open(reader, encoding="utf-8")
 
 
-def _work(folder: Path, seed: int, chunk: str) -> int:
+def work(folder: str, seed: int, name: str, start: int, stop: int) -> None:
     """Run the cases of a chunk in this process; write a line for each."""
     from tests.fuzz.stages import STAGES, Setting
 
-    name, start, stop = chunk.split(":")
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     with tempfile.TemporaryDirectory(dir=folder, prefix=f"{name}-{start}-") as scratch:
         tempfile.tempdir = scratch  # of all that the cases start
-        setting = Setting(folder=folder, scratch=Path(scratch), seed=seed)
-        for result in STAGES[name].run(setting, range(int(start), int(stop))):
+        setting = Setting(folder=Path(folder), scratch=Path(scratch), seed=seed)
+        for result in STAGES[name].run(setting, range(start, stop)):
             print(result.line(), flush=True)
-    return 0
 
 
 def _repeat(folder: Path, seed: int, case: str) -> int:

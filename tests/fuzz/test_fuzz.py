@@ -4,10 +4,10 @@ import os
 import re
 import resource
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipelines.verify import verify
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.source import Count
+from tests.forks import Forks, Order
 from tests.fuzz import kills, rows, watch
 from tests.fuzz.__main__ import CASES
 from tests.fuzz.annotations import Case, case_of, run_case, shrunk
@@ -187,12 +188,27 @@ def test_a_fault_is_shrunk_and_named(target):
     assert re.search(r"KeyError: 'zeros' .*does", text)
 
 
-def test_the_command_runs_a_few_cases_of_each_stage(tmp_path):
+@pytest.fixture
+def fuzz(forks: Forks, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command `python -m tests.fuzz`; returns what it printed."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        order = Order(
+            call="tests.fuzz.__main__:main",
+            given=[["--folder", str(tmp_path), *words]],
+            folder=os.getcwd(),
+            environment=dict(os.environ),
+        )
+        return forks.run(order)
+
+    return run
+
+
+def test_the_command_runs_a_few_cases_of_each_stage(fuzz, tmp_path):
     stages = {"annotations-world": 6, "builds": 1, "answers": 1, "rows": 1, "kills": 1,
               "recap-kills": 1}  # fmt: skip
     words = [word for name, number in stages.items() for word in ("--only", f"{name}={number}")]
-    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = fuzz(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.match(r"\d+ mutations in 11 cases, seed 0, .* minutes: 0 faults", done.stdout)
     assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 11
@@ -202,11 +218,8 @@ def test_the_whole_run_has_cases_of_every_stage():
     assert CASES.keys() == STAGES.keys()
 
 
-def test_no_case_is_begun_when_the_time_is_up(tmp_path):
-    command = [sys.executable, "-m", "tests.fuzz", "--folder", str(tmp_path), "--minutes", "0"]
-    done = subprocess.run(
-        [*command, "--only", "annotations-world=6"], capture_output=True, text=True, check=False
-    )
+def test_no_case_is_begun_when_the_time_is_up(fuzz):
+    done = fuzz("--minutes", "0", "--only", "annotations-world=6")
     assert "NOT RUN, for the time was up: annotations-world 6" in done.stdout
 
 
