@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 
-from msgspec.structs import replace
-
 from pipelines.datasets.spec import DatasetSpec, SourceRequest
+from pipelines.entries import divided_entries
 from pipelines.frames import Frames
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -50,10 +49,11 @@ class Split:
             with suppress(Rejected):
                 yield screen_image(frames(entry, ledger), ledger)
 
-    def in_parts(self, parts: int) -> Iterator[Entry]:
-        """Yield the entries of all parts, as so many workers read them."""
-        for part in range(parts):
-            yield from self.spec.parse(replace(self.split, part=part, parts=parts), FileStore())
+    def divided(self, parts: int) -> Iterator[Entry]:
+        """Yield the entries as so many workers read them; if one reads it all, as it does."""
+        divide = self.spec.divide
+        division = divide(self.split, FileStore(), parts, {}) if divide else None
+        return iter(self.entries) if division is None else divided_entries(division)
 
 
 class Fixture:

@@ -167,10 +167,10 @@ def _parsing_repeats(fixture: Fixture) -> Iterator[str]:
             yield f"{split.name}: parsing again yields other entries"
 
 
-def _parts_are_the_whole(fixture: Fixture) -> Iterator[str]:
+def _divided_is_the_whole(fixture: Fixture) -> Iterator[str]:
     for split in fixture.splits:
-        if _content(split.in_parts(3)) != _content(split.entries):
-            yield f"{split.name}: three parts yield other entries than the whole"
+        if _content(split.divided(3)) != _content(split.entries):
+            yield f"{split.name}: divided for three workers, it yields other entries than whole"
 
 
 def _content(entries: Iterable[Entry]) -> tuple[Counter[str], Totals]:
@@ -214,6 +214,6 @@ RULES: Mapping[str, Callable[[Fixture], Iterator[str]]] = {
     "counts balance": _counts_balance,
     "items are about regions of their image": _items_know_their_regions,
     "parsing again yields the same": _parsing_repeats,
-    "several parts read the same together": _parts_are_the_whole,
+    "several workers read the same together": _divided_is_the_whole,
     "every image has one of the shards": _images_have_a_shard,
 }

@@ -6,26 +6,26 @@ must hold at its end:
 - nothing is raised but the project's own errors, which name the file
 - every item that was read is kept, rejected with a reason, or left out: the ledger balances
 - every rejection has an id and a detail, is no longer than a few lines, and can be written
-- read in three parts, the file gives the same
+- divided for three workers, the file gives the same
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.images import ComposeImage, PrepareImage
 from pipelines.plan import Plan
-from pipelines.read import _ReadBin
+from pipelines.read import BinKey, Piece, _DealOut, _Divide, _ReadBin, _ReadWhole
 from schemas.errors import RegionForgeError
 from schemas.ledger import Ledger, Stage, Tally, ledger_of
 from schemas.limits import MAX_DETAIL_CHARACTERS
 from schemas.rejection import Kind, Rejection
 from schemas.source import SourceImage, SplitInput
 from tests.fuzz.targets import Target
-from tests.pipelines.datasets.divided import split_into_parts
 from transforms.ledger import Ledgers
 
 MAX_MESSAGE = 3_000  # characters of an error
@@ -90,10 +90,10 @@ def _pass(
 
 
 def _images(split: SplitInput, ledgers: Ledgers) -> Iterator[SourceImage]:
-    reader = _ReadBin()
+    reader = _ReadWhole()
     reader.start_bundle()
     reader.ledgers = ledgers
-    for batch in reader.results(((split.source, split.split, 0), [split])):
+    for batch in reader.results(split):
         if not isinstance(batch, TaggedOutput):
             yield from batch
 
@@ -137,16 +137,38 @@ def _unnamed(message: str, path: Path) -> Iterator[str]:
 
 def _differences(plan: Plan, parts: int) -> Iterator[str]:
     """Yield what differs between a split read as a whole and in parts, unreadable files apart."""
-    whole, divided = _read(plan.splits), _read(split_into_parts(plan.splits, parts))
+    whole, divided = _read(plan.splits, _images), _read(plan.splits, partial(_divided, parts))
     for name, one, other in zip(("images", "rejections", "counts"), whole, divided, strict=True):
         if one != other:
             more, less = list((other - one).elements()), list((one - other).elements())
             yield f"in {parts} parts, {name}: more {more!r:.300}, fewer {less!r:.300}"
 
 
-def _read(splits: Iterable[SplitInput]) -> tuple[Counter[str], Counter[str], Counter[str]]:
+def _divided(parts: int, split: SplitInput, ledgers: Ledgers) -> Iterator[SourceImage]:
+    """Yield the images of a split as so many workers read them."""
+    divide, deal_out, read_bin = _Divide(parts, None), _DealOut(None), _ReadBin()
+    for stage in (divide, deal_out, read_bin):
+        stage.start_bundle()
+        stage.ledgers = ledgers
+    pieces: dict[BinKey, list[Piece]] = defaultdict(list)
+    for result in divide.results((split, {})):
+        if not isinstance(result, TaggedOutput):
+            for key, page in deal_out.results(result):
+                pieces[key].append(page)
+        elif result.tag == "bin":
+            key, piece = result.value
+            pieces[key].append(piece)
+    for waiting in pieces.items():
+        for batch in read_bin.results(waiting):
+            if not isinstance(batch, TaggedOutput):
+                yield from batch
+
+
+def _read(
+    splits: Iterable[SplitInput], images_of: Callable[[SplitInput, Ledgers], Iterator[SourceImage]]
+) -> tuple[Counter[str], Counter[str], Counter[str]]:
     ledgers = Ledgers()
-    images = Counter(repr(image) for split in splits for image in _images(split, ledgers))
+    images = Counter(repr(image) for split in splits for image in images_of(split, ledgers))
     rejections = ledgers.take_rejections()
     if any(rejection.kind is Kind.FILE for rejection in rejections):
         return Counter(), Counter(), Counter()  # each part may get another way before the fault

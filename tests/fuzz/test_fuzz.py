@@ -16,10 +16,11 @@ from random import Random
 import pytest
 
 from pipelines.datasets.coco import source as coco
+from pipelines.datasets.spec import Division
 from pipelines.verify import verify
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.source import Count
+from schemas.source import Count, SourceImage
 from tests.forks import Forks, Order
 from tests.fuzz import kills, rows, watch
 from tests.fuzz.__main__ import CASES
@@ -41,6 +42,16 @@ def target(made_once, tmp_path_factory) -> Target:
 
 
 @contextmanager
+def changed(name, value):
+    """Let a function of COCO's declaration be another one."""
+    right = getattr(coco.SPEC, name)
+    object.__setattr__(coco.SPEC, name, value)
+    try:
+        yield
+    finally:
+        object.__setattr__(coco.SPEC, name, right)
+
+
 def spoilt(does):
     """Let the reader of COCO do something first, with the split and the files that it reads."""
     parse = coco.SPEC.parse
@@ -49,11 +60,7 @@ def spoilt(does):
         yield from does(split, store) or ()
         yield from parse(split, store)
 
-    object.__setattr__(coco.SPEC, "parse", spoilt_parse)
-    try:
-        yield
-    finally:
-        object.__setattr__(coco.SPEC, "parse", parse)
+    return changed("parse", spoilt_parse)
 
 
 @pytest.fixture
@@ -138,11 +145,18 @@ def test_a_rejection_without_detail_is_found(faults_of):
     assert any("without id or detail" in fault for fault in faults_of(does))
 
 
-def test_parts_that_read_otherwise_are_found(faults_of):
-    def does(split):
-        return [Count(Kind.IMAGE, "read", 1)] if split.parts > 1 and split.leads else ()
+def test_a_division_that_reads_otherwise_is_found(faults_of):
+    def divide(split, store, parts, indexes):
+        entries = [*coco.parse(split, store), Count(Kind.IMAGE, "read", parts)]
+        return Division(
+            [entry for entry in entries if not isinstance(entry, SourceImage)], iter(())
+        )
 
-    assert any("in 3 parts, counts" in fault for fault in faults_of(does, parts=3))
+    assert faults_of(lambda _: None, parts=3) == []
+    with changed("divide", divide):
+        faults = faults_of(lambda _: None, parts=3)
+    assert any("in 3 parts, images" in fault for fault in faults)
+    assert any("in 3 parts, counts" in fault for fault in faults)
 
 
 def test_a_number_is_a_case(target):

@@ -64,6 +64,15 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """A question, undecoded."""
+
+    annot_id: str
+    img_id: str
+    files: Files
+    text: bytes  # of its line
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """The lines about one image; their order in the file has no effect."""
@@ -88,9 +97,8 @@ class QuestionFile:
         InputFileError: no line is a question of VCR, or the file is GD-VCR.
     """
 
-    def __init__(self, content: bytes, path: str, *, evaluation: bool = False) -> None:
+    def __init__(self, content: bytes, path: str) -> None:
         self._content = content
-        self._evaluation = evaluation  # True: questions have all their choices
         self.malformed: list[Refused] = []  # lines that cannot be read, by their number
         self.repeats: list[Line] = []  # lines with a question id of another line
         self.pictures: dict[str, Picture] = {}
@@ -103,43 +111,10 @@ class QuestionFile:
                 "take train.jsonl or val.jsonl out of vcr1annots.zip."
             )
 
-    def question(self, line: Line, files: Files, categories: Sequence[str]) -> Question:
-        """Return the question of a line, with its answer and rationale.
-
-        Args:
-            line: a line of this file.
-            files: the files of the line's picture.
-            categories: the categories of the picture's objects, from the metadata.
-
-        Raises:
-            Rejected: a part is missing, or contradicts the picture (`malformed`).
-        """
-        try:
-            content = decode_json(_CONTENT, self._text(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise malformed(str(error)) from None
-        if line.files != files:
-            raise malformed(f"{line.files}, but other lines of {line.img_id} name {files}")
-        if content.objects != list(categories):
-            raise malformed(
-                f"the {len(content.objects)} objects of the line are not the {len(categories)} "
-                f"names of {files[1]}"
-            )
-        answers = content.answer_choices, content.answer_label
-        rationales = content.rationale_choices, content.rationale_label
-        asked = Question(
-            id=line.annot_id,
-            question=to_passage(content.question, categories),
-            answer=_passage("answer_choices", *answers, categories),
-            rationale=_passage("rationale_choices", *rationales, categories),
-        )
-        if not self._evaluation:
-            return asked
-        return replace(
-            asked,
-            answers=_choices("answer_choices", *answers, categories),
-            rationales=_choices("rationale_choices", *rationales, categories),
-        )
+    def asked(self, picture: Picture) -> list[Asked]:
+        """Return the questions about a picture of this file, in order of their ids."""
+        lines = sorted(picture.lines, key=_id_order)
+        return [Asked(line.annot_id, line.img_id, line.files, self._text(line)) for line in lines]
 
     def _lines(self, content: bytes, path: str) -> list[Line]:
         """Return the readable lines; of lines with the same id, the line whose text sorts first."""
@@ -166,6 +141,52 @@ class QuestionFile:
 
     def _text(self, line: Line) -> bytes:
         return self._content[line.start : line.end]
+
+
+def read_question(
+    asked: Asked, files: Files, categories: Sequence[str], *, evaluation: bool
+) -> Question:
+    """Return a question with its answer and rationale.
+
+    Args:
+        asked: the question.
+        files: the files of its picture.
+        categories: the categories of the picture's objects, from the metadata.
+        evaluation: whether it has all its choices.
+
+    Raises:
+        Rejected: a part is missing, or contradicts the picture (`malformed`).
+    """
+    try:
+        content = decode_json(_CONTENT, asked.text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise malformed(str(error)) from None
+    if asked.files != files:
+        raise malformed(f"{asked.files}, but other lines of {asked.img_id} name {files}")
+    if content.objects != list(categories):
+        raise malformed(
+            f"the {len(content.objects)} objects of the line are not the {len(categories)} "
+            f"names of {files[1]}"
+        )
+    answers = content.answer_choices, content.answer_label
+    rationales = content.rationale_choices, content.rationale_label
+    question = Question(
+        id=asked.annot_id,
+        question=to_passage(content.question, categories),
+        answer=_passage("answer_choices", *answers, categories),
+        rationale=_passage("rationale_choices", *rationales, categories),
+    )
+    if not evaluation:
+        return question
+    return replace(
+        question,
+        answers=_choices("answer_choices", *answers, categories),
+        rationales=_choices("rationale_choices", *rationales, categories),
+    )
+
+
+def _id_order(line: Line) -> tuple[int, str]:
+    return len(line.annot_id), line.annot_id
 
 
 def malformed(detail: str) -> Rejected:

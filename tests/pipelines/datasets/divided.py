@@ -1,13 +1,12 @@
 """The entries of a divided split, and how often each comes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from pipelines.datasets.spec import Division
-from pipelines.storage.files import FileStore
-from schemas.rejection import Rejection
+from pipelines.entries import divided_entries
 from schemas.source import Count, Entry, Repaired, SplitInput
 
 
@@ -19,17 +18,7 @@ def split_into_parts(splits: Iterable[SplitInput], parts: int) -> list[SplitInpu
 def entries_of(division: Division | None) -> list[Entry]:
     """Return the entries of a split that must be divided."""
     assert division is not None
-    entries, store = list(division.entries), FileStore()
-    dealt: dict[int, list[bytes]] = defaultdict(list)
-    for some in division.slices:
-        for result in some.deal_out(store):
-            if isinstance(result, Rejection):
-                entries.append(result)
-            else:
-                dealt[result[0]].append(result[1])
-    for some_bin, content in division.bins:
-        entries += some_bin.read(store, content, dealt[some_bin.number])
-    return entries
+    return list(divided_entries(division))
 
 
 def counted(entries: Iterable[Entry]) -> Counter[str]:

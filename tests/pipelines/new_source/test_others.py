@@ -13,6 +13,7 @@ from pipelines.conformance.fixture import Fixture
 from pipelines.conformance.rules import RULES
 from pipelines.datasets import catalog
 from pipelines.datasets.others import VARIABLE, declared_by, load_module, name_modules
+from pipelines.datasets.spec import Division
 from schemas.errors import UsageError
 from schemas.source import Count, SourceImage, SplitFacts
 
@@ -176,15 +177,19 @@ def test_a_fault_breaks_its_rule(rule, written):
     assert list(RULES[rule](Fixture(faulty, root))) != []
 
 
-def test_parts_that_yield_the_whole_break_a_rule(written):
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_division_that_loses_an_entry_breaks_a_rule(written, lost):
     home = written("coco")
     name_modules([str(home / "birds.py")])
     (spec,) = declared_by(str(home / "birds.py"))
-    faulty = replace(
-        spec, parse=lambda split, store: spec.parse(with_fields(split, part=0, parts=1), store)
-    )
-    fixture = Fixture(faulty, str(home / "data_root"))
-    assert list(RULES["several parts read the same together"](fixture)) != []
+
+    def divide(split, store, parts, indexes):
+        entries = list(spec.parse(split, store))
+        return Division(entries[: len(entries) - lost], iter(()))
+
+    fixture = Fixture(replace(spec, divide=divide), str(home / "data_root"))
+    faults = list(RULES["several workers read the same together"](fixture))
+    assert len(faults) == lost
 
 
 def test_an_entry_point_brings_in_a_source(written, monkeypatch, capsys):

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from pycocotools import mask as rle
 
 from pipelines.datasets.vcr import questions as vcr_lines
-from pipelines.datasets.vcr import source as vcr
+from pipelines.datasets.vcr import stills as vcr_stills
 from pipelines.datasets.vcr import text as vcr_text
 from pipelines.verify import verify
 from prompts import dialogue
@@ -315,8 +315,8 @@ def name_with_a_blank(style, number, *, right):
     return right(style, number).replace("region", "region ")
 
 
-def answer_for_reason(self, line, files, categories, *, right):
-    question = right(self, line, files, categories)
+def answer_for_reason(asked, *, right, **known):
+    question = right(asked, **known)
     return replace(question, rationale=question.answer)
 
 
@@ -329,15 +329,15 @@ def last_word_dropped(tokens, categories, *, right):
     [
         (vcr_lines, "to_passage", names_off_by_one),
         (vcr_lines, "to_passage", counted_from_one),
-        (vcr, "regions", last_object_dropped),
+        (vcr_stills, "regions", last_object_dropped),
         (dialogue, "named", digits_replaced_one_by_one),
         (dialogue, "named", name_with_a_blank),
-        (vcr_lines.QuestionFile, "question", answer_for_reason),
+        (vcr_stills, "read_question", answer_for_reason),
         (vcr_text, "_units", last_word_dropped),
     ],
 )
 def test_known_faults_are_seen(owner, name, fault, root, reader, run_build, monkeypatch):
     right = getattr(owner, name)
     wrong = partial(fault, right=right)
-    monkeypatch.setattr(owner, name, lambda *given: wrong(*given))
+    monkeypatch.setattr(owner, name, lambda *given, **known: wrong(*given, **known))
     assert differences(reader, run_build(root, request=VCR, style=Style.GPT4ROI))

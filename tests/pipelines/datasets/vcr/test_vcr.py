@@ -21,7 +21,7 @@ from schemas.ledger import Stage
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ScreenedImage
 from schemas.source import Count, SourceImage
-from tests.pipelines.datasets.divided import split_into_parts
+from tests.pipelines.datasets.divided import entries_of
 from transforms.ledger import StageLedger
 from transforms.masks import add_masks
 from transforms.screen import screen_image
@@ -96,25 +96,29 @@ def owner(tmp_path):
 
 
 class Reading:
-    """What the parser and the screen make of the training split, read in so many parts."""
+    """What the parser and the screen make of the training split, whole or for so many workers."""
 
-    def __init__(self, root: Path, parts: int = 1) -> None:
+    def __init__(self, root: Path, workers: int | None = None) -> None:
         source = SourceRequest(name="vcr")
         train, _ = make_plan(Recipe(sources=(source,)), str(root), "unused").splits
         self.ledger = StageLedger(Stage.SCREEN)
         self.images: dict[str, ScreenedImage] = {}
         self.counts: Counter[tuple[Kind, str]] = Counter()
         rejections: list[Rejection] = []
-        for part in split_into_parts([train], parts):
-            for entry in vcr.parse(part, FileStore()):
-                match entry:
-                    case SourceImage():
-                        self.keep(entry)
-                    case Count():
-                        self.counts[entry.kind, entry.outcome] += entry.number
-                    case Rejection():
-                        rejections.append(entry)
-                        self.counts[entry.kind, "rejected"] += 1
+        store = FileStore()
+        for entry in (
+            entries_of(vcr.divide(train, store, workers, {}))
+            if workers
+            else vcr.parse(train, store)
+        ):
+            match entry:
+                case SourceImage():
+                    self.keep(entry)
+                case Count():
+                    self.counts[entry.kind, entry.outcome] += entry.number
+                case Rejection():
+                    rejections.append(entry)
+                    self.counts[entry.kind, "rejected"] += 1
         rejections += self.ledger.rejections
         self.rejected = sorted((line.kind.value, line.id, line.reason.value) for line in rejections)
 
@@ -140,7 +144,7 @@ def rejected(owner):
     """
 
     def read(**with_image: int) -> list[tuple[str, str, str]]:
-        whole, parts = Reading(owner.save()), Reading(owner.root, parts=3)
+        whole, parts = Reading(owner.save()), Reading(owner.root, workers=3)
         assert whole.items("train-1")[0] == "train-1"
         assert whole.items("train-2")[0] == "train-2"
         for kind in (Kind.IMAGE, Kind.ANNOTATION, Kind.QUESTION):
