@@ -9,7 +9,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.captions.lookup import with_captions
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.spec import Division
+from pipelines.datasets.common.bins import Division
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError

@@ -29,8 +29,9 @@ import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
 from pipelines.datasets.catalog import dataset
+from pipelines.datasets.common.bins import Bin, Division, Slice
 from pipelines.datasets.common.index import Indexes, smallest_indexed
-from pipelines.datasets.spec import Bin, DatasetSpec, Division, Slice
+from pipelines.datasets.spec import DatasetSpec
 from pipelines.entries import FACTS, EntryDoFn
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.storage import files

@@ -8,14 +8,14 @@ A role names a file or a folder of a source, in declarations and in `--path SOUR
     others     named after their content, e.g. refs, relationships, metadata
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.index import Indexes
-from schemas.rejection import Rejection
 from schemas.sample import Frame, ImageInfo, Task
 from schemas.source import Crowds, Entry, SplitInput, Store
 from schemas.style import Style
@@ -101,7 +101,7 @@ class DatasetSpec:
     outline: Callable[[SplitInput, Store], "Outline | None"] | None = None
     # The division of a split for a number of workers, by the indexes that the quick look made; or
     # None for a split that one worker reads. None: its splits are never divided.
-    divide: Callable[[SplitInput, Store, int, Indexes], "Division | None"] | None = None
+    divide: Callable[[SplitInput, Store, int, Indexes], Division | None] | None = None
 
     def misfits(self, request: SourceRequest) -> Iterator[tuple[str, Any, str]]:
         """Yield the keys of a request that would have no effect, with value and expected value."""
@@ -149,57 +149,6 @@ class DatasetSpec:
     def classifies(self) -> bool:
         """Whether conversations made from it name its categories, in any style."""
         return any(Task.REGION_CLASSIFICATION in tasks for tasks in self.tasks.values())
-
-
-class Bin(Protocol):
-    """Some images of a split, which one worker reads; what it holds of them waits apart from it."""
-
-    @property
-    def split(self) -> SplitInput:
-        """The split."""
-
-    @property
-    def number(self) -> int:
-        """The number of the bin in the split, from 0."""
-
-    def read(self, store: Store, content: bytes, dealt: Iterable[bytes]) -> Iterator[Entry]:
-        """Yield the entries of the images.
-
-        Args:
-            store: the store of the split's files.
-            content: what the bin holds, as it came with the bin.
-            dealt: what slices dealt out to it, in any order.
-
-        Raises:
-            InputFileError: a file of the split cannot be read.
-        """
-
-
-class Slice(Protocol):
-    """Consecutive items of a split's file, which one worker deals out into bins."""
-
-    @property
-    def split(self) -> SplitInput:
-        """The split."""
-
-    def deal_out(self, store: Store) -> Iterator[tuple[int, bytes] | Rejection]:
-        """Yield the numbers of bins with what they get, and rejections.
-
-        Raises:
-            InputFileError: the file cannot be read, or is no longer what it was.
-        """
-
-
-class Division(NamedTuple):
-    """A split that several workers read, each byte once.
-
-    One worker divides it: by an index, whose slices others deal out, or by reading its files, so
-    that the bins hold all of the images, and there are no slices.
-    """
-
-    entries: Sequence[Entry]  # no images; all that is in no bin
-    bins: Iterator[tuple[Bin, bytes]]  # each with what it holds
-    slices: Sequence[Slice] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

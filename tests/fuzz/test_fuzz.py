@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from pipelines.datasets.coco import source as coco
-from pipelines.datasets.spec import Division
+from pipelines.datasets.common.bins import Division
 from pipelines.verify import verify
 from schemas.errors import InputFileError
 from schemas.rejection import Kind, Reason, Rejected

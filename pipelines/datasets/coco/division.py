@@ -24,7 +24,7 @@ from pipelines.datasets.coco.layout import (
     open_layout,
 )
 from pipelines.datasets.coco.records import CocoAnnotation, Undecoded
-from pipelines.datasets.common.bins import bin_of, collected, in_bins, number_of_bins
+from pipelines.datasets.common.bins import Division, bin_of, collected, in_bins, number_of_bins
 from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.index import (
     RAWS,
@@ -35,7 +35,6 @@ from pipelines.datasets.common.index import (
     index_of,
 )
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
-from pipelines.datasets.spec import Division
 from schemas.json_decoding import decode
 from schemas.rejection import Kind, Rejection
 from schemas.sample import ImageInfo

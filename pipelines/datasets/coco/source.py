@@ -23,9 +23,10 @@ from pipelines.datasets.coco.exports import own_splits
 from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.picture_names import OBJECTS365, coco_or_objects365_picture
-from pipelines.datasets.spec import DatasetSpec, Division, Located, Outline, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store

@@ -6,11 +6,12 @@
 The bin of an image follows from its id alone, so that all workers agree on it.
 """
 
-from collections.abc import Generator, Mapping
-from typing import TypeVar
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from pipelines.datasets.common.raw_items import ItemId
-from schemas.source import Entry, part_of
+from schemas.rejection import Rejection
+from schemas.source import Entry, SplitInput, Store, part_of
 
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
 _BINS_PER_WORKER = 2  # at least, so that workers end together
@@ -18,6 +19,57 @@ _BINS_PER_WORKER = 2  # at least, so that workers end together
 _Key = TypeVar("_Key", int, str, ItemId)
 _Value = TypeVar("_Value")
 _Opened = TypeVar("_Opened")
+
+
+class Bin(Protocol):
+    """Some images of a split, which one worker reads; what it holds of them waits apart from it."""
+
+    @property
+    def split(self) -> SplitInput:
+        """The split."""
+
+    @property
+    def number(self) -> int:
+        """The number of the bin in the split, from 0."""
+
+    def read(self, store: Store, content: bytes, dealt: Iterable[bytes]) -> Iterator[Entry]:
+        """Yield the entries of the images.
+
+        Args:
+            store: the store of the split's files.
+            content: what the bin holds, as it came with the bin.
+            dealt: what slices dealt out to it, in any order.
+
+        Raises:
+            InputFileError: a file of the split cannot be read.
+        """
+
+
+class Slice(Protocol):
+    """Consecutive items of a split's file, which one worker deals out into bins."""
+
+    @property
+    def split(self) -> SplitInput:
+        """The split."""
+
+    def deal_out(self, store: Store) -> Iterator[tuple[int, bytes] | Rejection]:
+        """Yield the numbers of bins with what they get, and rejections.
+
+        Raises:
+            InputFileError: the file cannot be read, or is no longer what it was.
+        """
+
+
+class Division(NamedTuple):
+    """A split that several workers read, each byte once.
+
+    One worker divides it: by an index, whose slices others deal out, or by reading its files, so
+    that the bins hold all of the images, and there are no slices.
+    """
+
+    entries: Sequence[Entry]  # no images; all that is in no bin
+    bins: Iterator[tuple[Bin, bytes]]  # each with what it holds
+    slices: Sequence[Slice] = ()
 
 
 def number_of_bins(parts: int, size: int) -> int:

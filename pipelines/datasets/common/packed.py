@@ -12,9 +12,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from pipelines.datasets.common.bins import bin_of, collected, number_of_bins
+from pipelines.datasets.common.bins import Division, bin_of, collected, number_of_bins
 from pipelines.datasets.common.raw_items import as_number
-from pipelines.datasets.spec import Division
 from schemas.source import Entry, SplitInput, Store
 
 _Picture = TypeVar("_Picture", bound=msgspec.Struct)

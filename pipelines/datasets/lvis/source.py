@@ -32,10 +32,11 @@ from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
 from pipelines.datasets.coco.pictures import COCO_PAPER, list_pictures
 from pipelines.datasets.coco.records import CocoImage
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.raw_items import ItemId, as_number
-from pipelines.datasets.spec import DatasetSpec, Division, Located, Outline, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.classes import StatedClasses
 from schemas.errors import InputFileError
 from schemas.sample import Task

@@ -28,13 +28,14 @@ from pipelines.datasets.coco.converted import ReplacedFile
 from pipelines.datasets.coco.division import divide_coco_layout
 from pipelines.datasets.coco.layout import Layout, parse_coco_layout
 from pipelines.datasets.coco.outline import outline_coco_layout
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.entries import rejections
 from pipelines.datasets.common.index import Indexes, StoredItems
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.common.text_files import read_text
-from pipelines.datasets.spec import DatasetSpec, Division, Located, Outline, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.v3det.annotations import DistinctAnnotations, identified
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo, Task

@@ -11,11 +11,12 @@ The labels of the test split are not public, so the split is left out. An image 
 
 from collections.abc import Iterator
 
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.packed import divide_packed, read_whole
 from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.text_files import read_text
-from pipelines.datasets.spec import DatasetSpec, Division, Located, Outline, SourceRequest
+from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.questions import QuestionFile
 from pipelines.datasets.vcr.stills import Still, open_stills, read_still
 from schemas.sample import Task

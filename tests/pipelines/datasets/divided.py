@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from pipelines.datasets.spec import Division
+from pipelines.datasets.common.bins import Division
 from pipelines.entries import divided_entries
 from schemas.source import Count, Entry, Repaired, SplitInput
 

@@ -12,8 +12,8 @@ from pipelines.cli.parser import run
 from pipelines.conformance.fixture import Fixture
 from pipelines.conformance.rules import RULES
 from pipelines.datasets import catalog
+from pipelines.datasets.common.bins import Division
 from pipelines.datasets.others import VARIABLE, declared_by, load_module, name_modules
-from pipelines.datasets.spec import Division
 from schemas.errors import UsageError
 from schemas.source import Count, SourceImage, SplitFacts
 
