@@ -19,27 +19,13 @@ from schemas.source import Entry, SplitInput, Store
 _Picture = TypeVar("_Picture", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened(Generic[_Picture]):
-    """The images of a split that are read."""
-
-    image_ids: Collection[str]
-    picture_of: Callable[[str], _Picture]  # returns an image with its undecoded items, by its id
-    size: int  # bytes of annotations, approximately
-
-
-Opening = Generator[Entry, None, Opened[_Picture]]
-# Yields the entries of one image; a function of a module, or a `partial`, for it goes to workers.
-Read = Callable[[SplitInput, Store, _Picture], Iterator[Entry]]
-
-
 class PackedBin(NamedTuple, Generic[_Picture]):
     """Some images of a split with their undecoded items, which are packed apart."""
 
     split: SplitInput
     number: int  # from 0
     kind: type[_Picture]
-    read_picture: Read[_Picture]
+    read_picture: "Read[_Picture]"
 
     def read(self, store: Store, content: bytes, dealt: Iterable[bytes]) -> Iterator[Entry]:
         """Yield the entries of the images."""
@@ -48,9 +34,25 @@ class PackedBin(NamedTuple, Generic[_Picture]):
             yield from self.read_picture(self.split, store, picture)
 
 
-def read_whole(
-    split: SplitInput, store: Store, opening: Opening[_Picture], read: Read[_Picture]
-) -> Iterator[Entry]:
+Read = Callable[[SplitInput, Store, _Picture], Iterator[Entry]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Generic[_Picture]):
+    """The images of a split that are read."""
+
+    image_ids: Collection[str]
+    kind: type[_Picture]  # an image with its undecoded items
+    picture_of: Callable[[str], _Picture]  # returns one of them, by its id
+    # Yields the entries of one; a function of a module, or a `partial`, for it goes to workers.
+    read: Read[_Picture]
+    size: int  # bytes of annotations, approximately
+
+
+Opening = Generator[Entry, None, Opened[_Picture]]
+
+
+def read_whole(split: SplitInput, store: Store, opening: Opening[_Picture]) -> Iterator[Entry]:
     """Yield the entries of a split that one worker opens and reads.
 
     Raises:
@@ -58,43 +60,27 @@ def read_whole(
     """
     opened = yield from opening
     for image_id in opened.image_ids:
-        yield from read(split, store, opened.picture_of(image_id))
+        yield from opened.read(split, store, opened.picture_of(image_id))
 
 
-def divide_packed(
-    split: SplitInput,
-    parts: int,
-    opening: Opening[_Picture],
-    kind: type[_Picture],
-    read: Read[_Picture],
-) -> Division:
-    """Return the division of a split that one worker opens.
-
-    Args:
-        split: the split.
-        parts: the number of workers.
-        opening: opens its files.
-        kind: the type of its images.
-        read: reads one of them.
+def divide_packed(split: SplitInput, parts: int, opening: Opening[_Picture]) -> Division:
+    """Return the division of a split that one worker opens, for a number of workers.
 
     Raises:
         InputFileError: a file cannot be used.
     """
     entries: list[Entry] = []
     opened = collected(opening, entries)
-    return Division(entries, _bins(split, parts, opened, kind, read))
+    return Division(entries, _bins(split, parts, opened))
 
 
 def _bins(
-    split: SplitInput,
-    parts: int,
-    opened: Opened[_Picture],
-    kind: type[_Picture],
-    read: Read[_Picture],
+    split: SplitInput, parts: int, opened: Opened[_Picture]
 ) -> Iterator[tuple[PackedBin[_Picture], bytes]]:
     bins: list[list[str]] = [[] for _ in range(number_of_bins(parts, opened.size))]
     for image_id in opened.image_ids:
         bins[bin_of(as_number(image_id), len(bins))].append(image_id)
     for number, image_ids in enumerate(bins):
-        pictures = map(opened.picture_of, image_ids)
-        yield PackedBin(split, number, kind, read), msgspec.msgpack.encode(list(pictures))
+        pictures = list(map(opened.picture_of, image_ids))
+        some = PackedBin(split, number, opened.kind, opened.read)
+        yield some, msgspec.msgpack.encode(pictures)

@@ -11,7 +11,6 @@ from dataclasses import replace as with_fields
 from functools import partial
 
 import msgspec
-from msgspec.structs import replace
 
 from pipelines.datasets.coco.categories import Categories, read_categories
 from pipelines.datasets.coco.detections import (
@@ -48,19 +47,27 @@ class _Instances(msgspec.Struct):
 
 _INSTANCES = msgspec.json.Decoder(_Instances)
 
-_RegionEntries = Generator[Entry, None, tuple[SourceRegion, ...]]
+RegionEntries = Generator[Entry, None, tuple[SourceRegion, ...]]
+# Yields rejections and counts of an image's undecoded boxes, of which there are some; returns the
+# image's regions.
+Find = Callable[[SplitInput, ImageInfo, Sequence[Raw]], RegionEntries]
+
+
+def no_regions(split: SplitInput, image: ImageInfo, raws: Sequence[Raw]) -> RegionEntries:
+    """Return no regions, for an image whose boxes are not known."""
+    del split, image, raws
+    yield from ()
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
     """The known boxes and sizes of a file's pictures; empty by default."""
 
-    split: SplitInput
-    store: Store
     sizes: Mapping[int, _Size] = field(default_factory=dict)
     grouped: ItemsByImage = field(default_factory=ItemsByImage)
     max_regions: int | None = None  # regions of one image; None: one for each item
-    find: Callable[[SplitInput, ImageInfo, Sequence[Raw]], _RegionEntries] | None = None
+    find: Find = no_regions
 
     def size(self, image_id: str) -> _Size | None:
         """Return the size of an image, None where no file states it."""
@@ -71,30 +78,9 @@ class Boxes:
         items = self.grouped.numbers.get(_number(image_id), 0)
         return items if self.max_regions is None else min(items, self.max_regions)
 
-    def framed(self, image: ImageInfo) -> ImageInfo:
-        """Return an image that the part owns; with boxes, also with the size of its picture.
-
-        Raises:
-            Rejected: no file states the size, and the picture cannot be read.
-        """
-        if image.width is not None or not self.grouped.raws.get(_number(image.image_id)):
-            return image
-        try:
-            content = self.store.read(f"{self.split.pictures}/{image.file_name}")
-        except InputFileError as error:
-            raise Rejected(Reason.IMAGE_UNREADABLE, str(error)) from None
-        from transforms.picture import inspect  # imports PIL, which a list of sources does not need
-
-        picture = inspect(content)
-        return replace(image, width=picture.width, height=picture.height)
-
-    def regions(self, image: ImageInfo) -> _RegionEntries:
-        """Yield rejections and counts of an image's boxes; return the image's regions."""
-        raws = self.grouped.raws.get(_number(image.image_id))
-        if self.find is None or not raws:
-            return ()
-        yield Count(Kind.ANNOTATION, "read", len(raws))
-        return (yield from self.find(self.split, image, raws))
+    def of(self, image_id: str) -> Sequence[Raw]:
+        """Return the undecoded boxes of an image."""
+        return self.grouped.raws.get(_number(image_id), ())
 
 
 def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> Boxes:
@@ -110,7 +96,7 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     """
     wanted = _wanted(groups)
     instances = _read_instances(split, store)
-    boxes = Boxes(split=split, store=store, sizes=_sizes(instances.images, wanted))
+    boxes = Boxes(sizes=_sizes(instances.images, wanted))
     if "detections" in split.files:
         items, names = read_detections(split, store)
         grouped = group_by_image(items, wanted, "detections", image_number)
@@ -135,12 +121,9 @@ def _number(image_id: str) -> int:
 
 
 def _wanted(groups: Mapping[str, Group]) -> dict[int, bool]:
-    """Return the COCO number of each picture, with True if the part owns the picture."""
-    wanted: dict[int, bool] = {}
-    for image_id, group in groups.items():
-        if not group.text_only and (number := _number(image_id)) >= 0:
-            wanted[number] = wanted.get(number, False) or group.owned
-    return wanted
+    """Return the COCO number of each picture, all with True."""
+    pictures = (image_id for image_id, group in groups.items() if not group.text_only)
+    return {number: True for image_id in pictures if (number := _number(image_id)) >= 0}
 
 
 def _read_instances(split: SplitInput, store: Store) -> _Instances:
@@ -172,7 +155,7 @@ def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, _Size
 
 def _detected(
     names: Names, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
-) -> _RegionEntries:
+) -> RegionEntries:
     assert image.width is not None, "an image with boxes is framed"
     assert image.height is not None, "an image with boxes is framed"
     regions = yield from distinct_detections(split, image.image_id, raws, names)
@@ -183,7 +166,7 @@ def _detected(
 
 def _annotated(
     categories: Categories, split: SplitInput, image: ImageInfo, raws: Sequence[Raw]
-) -> _RegionEntries:
+) -> RegionEntries:
     del image  # all of COCO's boxes are taken, whatever the size
     regions = yield from read_regions(split, raws, categories)
     by_id: dict[str, SourceRegion] = {}

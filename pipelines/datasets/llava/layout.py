@@ -6,24 +6,25 @@ The flow:
 3. per picture, decode its records to dialogues and look up its regions.
 """
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from msgspec.structs import replace
 
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
-    image_rejections,
     limited,
-    rejection,
     rejections,
 )
+from pipelines.datasets.common.packed import Opened, Opening
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.llava import records as llava_json
 from pipelines.datasets.llava.boxes import Boxes
+from pipelines.datasets.llava.pictured import Pictured, read_pictured
 from pipelines.datasets.llava.records import Group
 from pipelines.datasets.spec import Outline
 from schemas.errors import InputFileError
@@ -32,9 +33,7 @@ from schemas.rejection import Kind, Reason, Rejected, Repair
 from schemas.sample import ImageInfo
 from schemas.source import (
     Count,
-    Entry,
     Repaired,
-    SourceImage,
     SplitFacts,
     SplitInput,
     Store,
@@ -51,12 +50,13 @@ class Records:
     """The records of a file, by picture."""
 
     number: int
+    size: int  # bytes of the file
     groups: dict[str, Group]  # by image id
     refused: list[Refused]  # records without an id or a picture's name
 
 
 def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str]) -> Records:
-    """Return a file's records by picture; records of pictures of other parts are only counted.
+    """Return a file's records by picture.
 
     Args:
         split: the split, with the path of the file under the split's name.
@@ -65,7 +65,8 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
             the owner's name of the picture.
     """
     path = split.file
-    items = llava_json.decode_records(read_text(store, path), path)
+    content = read_text(store, path)
+    items = llava_json.decode_records(content, path)
     groups: dict[str, Group] = {}
     refused: list[Refused] = []
     for raw, link in llava_json.links(items):
@@ -77,9 +78,9 @@ def read_records(split: SplitInput, store: Store, path_of: Callable[[str], str])
         image_id = name if text_only else path_of(name)
         group = groups.get(image_id)
         if group is None:
-            group = groups[image_id] = Group(name, text_only, split.owns(image_id))
+            group = groups[image_id] = Group(name, text_only)
         group.add(raw, text_only=text_only)
-    return Records(number=len(items), groups=groups, refused=refused)
+    return Records(number=len(items), size=len(content), groups=groups, refused=refused)
 
 
 def _no_others(path: str) -> Sequence[str]:
@@ -100,7 +101,7 @@ def outline_records(
         split: the split, with the path of the file under the split's name.
         store: the store to read the file from.
         path_of: as in `read_records`.
-        others: as in `parse_records`.
+        others: as in `open_records`.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -129,22 +130,22 @@ def list_folders(store: Store, root: str, paths: Collection[str]) -> dict[str, i
     return sizes
 
 
-def parse_records(
+def open_records(
     split: SplitInput,
     records: Records,
     listing: Mapping[str, int],
     boxes: Boxes,
     read: Callable[[Raw], Dialogue] = llava_json.dialogue_of,
     others: Callable[[str], Sequence[str]] = _no_others,
-) -> Iterator[Entry]:
-    """Yield the entries of one file of LLaVA's records.
+) -> Opening[Pictured]:
+    """Yield the entries of a file that are of no picture that is read; return those.
 
     Args:
-        split: the part of the file that is read.
+        split: the split.
         records: the records of the file.
         listing: the sizes in bytes of the files below the split's folder of pictures.
         boxes: the boxes of the file's pictures.
-        read: returns the dialogue of a record, or raises `Rejected`.
+        read: returns the dialogue of a record, or raises `Rejected`; a function of a module.
         others: returns the other paths that a picture may have, from its usual path.
     """
     groups = records.groups
@@ -152,28 +153,32 @@ def parse_records(
     usable, refused = _usable_images(split, groups, files, listing, boxes)
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(usable, chosen, groups, boxes))
-    if split.leads:
-        yield Count(Kind.DIALOGUE, "read", records.number)
-        yield Count(Kind.IMAGE, "read", len(groups))
-        yield SplitFacts(split.source, split.split, shards)
-        yield from rejections(split, Kind.DIALOGUE, records.refused)
-        yield from boxes.grouped.refused_entries(split)
-    yield from image_rejections(split, refused.items())
-    matched = sum(
-        split.owns(path) and usable[path].file_name not in (path, None) for path in chosen
-    )
+    yield Count(Kind.DIALOGUE, "read", records.number)
+    yield Count(Kind.IMAGE, "read", len(groups))
+    yield SplitFacts(split.source, split.split, shards)
+    yield from rejections(split, Kind.DIALOGUE, records.refused)
+    yield from boxes.grouped.refused_entries(split)
+    yield from rejections(split, Kind.IMAGE, refused.items())
+    matched = sum(usable[path].file_name not in (path, None) for path in chosen)
     yield Repaired(Kind.IMAGE, Repair.IMAGE_NAME_MATCHED, matched)
-    for image_id, group in groups.items():
-        if not group.owned:
-            continue
-        if image_id in refused:
-            yield Count(Kind.DIALOGUE, "with_image", group.number)
-        elif image_id not in chosen:
-            yield Count(Kind.IMAGE, "sampled_out", 1)
-            yield Count(Kind.DIALOGUE, "sampled_out", group.number)
-        else:
-            image = replace(usable[image_id], shards=shards)
-            yield from _image(split, image, group, boxes, read)
+    yield Count(Kind.DIALOGUE, "with_image", sum(groups[path].number for path in refused))
+    left_out = usable.keys() - chosen
+    yield Count(Kind.IMAGE, "sampled_out", len(left_out))
+    yield Count(Kind.DIALOGUE, "sampled_out", sum(groups[path].number for path in left_out))
+
+    def pictured(image_id: str) -> Pictured:
+        image = replace(usable[image_id], shards=shards)
+        raws = groups[image_id].raws
+        return Pictured(image, list(map(bytes, raws)), list(map(bytes, boxes.of(image_id))))
+
+    taken = [image_id for image_id in usable if image_id in chosen]
+    return Opened(
+        image_ids=taken,
+        kind=Pictured,
+        picture_of=pictured,
+        read=partial(read_pictured, find=boxes.find, read=read),
+        size=records.size,
+    )
 
 
 def _file_of(path: str, others: Sequence[str], listing: Mapping[str, int]) -> str:
@@ -243,39 +248,3 @@ def _volume(
             usable[image_id].size_bytes * groups[image_id].number for image_id in chosen
         ),
     )
-
-
-def _image(
-    split: SplitInput,
-    image: ImageInfo,
-    group: Group,
-    boxes: Boxes,
-    read: Callable[[Raw], Dialogue],
-) -> Iterator[Entry]:
-    try:
-        image = boxes.framed(image)
-    except Rejected as cause:
-        yield rejection(split, Kind.IMAGE, image.image_id, cause)
-        yield Count(Kind.DIALOGUE, "with_image", group.number)
-        return
-    regions = yield from boxes.regions(image)
-    dialogues = yield from _dialogues(split, group.raws, read)
-    yield SourceImage(image, regions, dialogues)
-
-
-def _dialogues(
-    split: SplitInput, raws: Sequence[Raw], read: Callable[[Raw], Dialogue]
-) -> Generator[Entry, None, tuple[Dialogue, ...]]:
-    by_id: dict[str, Dialogue] = {}
-    for raw in raws:
-        try:
-            dialogue = read(raw)
-            if dialogue.id in by_id:
-                raise _REPEATED
-            by_id[dialogue.id] = dialogue
-        except Rejected as cause:
-            yield rejection(split, Kind.DIALOGUE, llava_json.id_of(raw), cause)
-    return tuple(by_id[item_id] for item_id in sorted(by_id))
-
-
-_REPEATED = Rejected(Reason.DUPLICATE, "the same is said of the same picture under the same id")

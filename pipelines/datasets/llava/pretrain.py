@@ -10,15 +10,19 @@ Format: https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain
 
 from collections.abc import Iterator
 
+from pipelines.datasets.common.bins import Division
+from pipelines.datasets.common.index import Indexes
+from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
 from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava.boxes import Boxes
 from pipelines.datasets.llava.layout import (
     LLAVA_PAPER,
+    open_records,
     outline_records,
-    parse_records,
     read_records,
 )
+from pipelines.datasets.llava.pictured import Pictured
 from pipelines.datasets.llava.records import dialogue_of
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.item import Dialogue
@@ -46,10 +50,28 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the only split of the pretraining data."""
+    """Yield the entries of the only split of the pretraining data.
+
+    Raises:
+        InputFileError: the file of records cannot be used.
+    """
+    return read_whole(split, store, _open(split, store))
+
+
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
+    """Return the division of the only split of the pretraining data.
+
+    Raises:
+        InputFileError: the file of records cannot be used.
+    """
+    del indexes
+    return divide_packed(split, parts, _open(split, store))
+
+
+def _open(split: SplitInput, store: Store) -> Opening[Pictured]:
     records = read_records(split, store, str)
-    boxes = Boxes(split=split, store=store)
-    yield from parse_records(split, records, store.sizes(split.pictures), boxes, _caption)
+    listing = store.sizes(split.pictures)
+    return (yield from open_records(split, records, listing, Boxes(), _caption))
 
 
 def outline(split: SplitInput, store: Store) -> Outline:
@@ -76,6 +98,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=unshared_picture,
     picture_owners=(),
     papers=_PAPERS,

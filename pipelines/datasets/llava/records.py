@@ -80,17 +80,18 @@ class Group:
 
     name: str  # the owner's name of the picture, or the id
     text_only: bool
-    owned: bool  # True: this part reads the records; False: they are only counted
     mixed: bool = False  # True: records with and without a picture share a key
-    number: int = 0
     raws: list[Raw] = field(default_factory=list)
 
     def add(self, raw: Raw, *, text_only: bool) -> None:
         """Add a record to the group."""
-        self.number += 1
         self.mixed |= text_only is not self.text_only
-        if self.owned:
-            self.raws.append(raw)
+        self.raws.append(raw)
+
+    @property
+    def number(self) -> int:
+        """The number of records."""
+        return len(self.raws)
 
 
 _FILE = msgspec.json.Decoder(list[Raw])

@@ -19,15 +19,19 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER
+from pipelines.datasets.common.bins import Division
+from pipelines.datasets.common.index import Indexes
+from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
 from pipelines.datasets.common.picture_names import coco_name, visual_genome_name
 from pipelines.datasets.llava.boxes import read_boxes
 from pipelines.datasets.llava.layout import (
     LLAVA_PAPER,
     list_folders,
+    open_records,
     outline_records,
-    parse_records,
     read_records,
 )
+from pipelines.datasets.llava.pictured import Pictured
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.sample import ImageInfo, Task
 from schemas.source import Entry, SplitInput, Store
@@ -72,13 +76,31 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the only split of the instruction data."""
+    """Yield the entries of the only split of the instruction data.
+
+    Raises:
+        InputFileError: a file cannot be used.
+    """
+    return read_whole(split, store, _open(split, store))
+
+
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
+    """Return the division of the only split of the instruction data.
+
+    Raises:
+        InputFileError: a file cannot be used.
+    """
+    del indexes
+    return divide_packed(split, parts, _open(split, store))
+
+
+def _open(split: SplitInput, store: Store) -> Opening[Pictured]:
     records = read_records(split, store, _path_of)
     boxes = read_boxes(split, store, records.groups)
     with_picture = [image_id for image_id, group in records.groups.items() if not group.text_only]
     paths = [path for usual in with_picture for path in (usual, *_other_paths(usual))]
     listing = list_folders(store, split.pictures, paths)
-    yield from parse_records(split, records, listing, boxes, others=_other_paths)
+    return (yield from open_records(split, records, listing, boxes, others=_other_paths))
 
 
 def outline(split: SplitInput, store: Store) -> Outline:
@@ -141,6 +163,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=_picture_name,
     picture_owners=("coco", "visual_genome"),
     papers=_PAPERS,

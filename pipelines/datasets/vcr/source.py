@@ -18,7 +18,7 @@ from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.questions import QuestionFile
-from pipelines.datasets.vcr.stills import Still, open_stills, read_still
+from pipelines.datasets.vcr.stills import open_stills
 from schemas.sample import Task
 from schemas.source import Entry, SplitInput, Store
 from schemas.style import Style
@@ -56,7 +56,7 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     Raises:
         InputFileError: the file of questions cannot be used, or a file cannot be read.
     """
-    return read_whole(split, store, open_stills(split, store), read_still)
+    return read_whole(split, store, open_stills(split, store))
 
 
 def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
@@ -66,7 +66,7 @@ def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Div
         InputFileError: the file of questions cannot be used.
     """
     del indexes
-    return divide_packed(split, parts, open_stills(split, store), Still, read_still)
+    return divide_packed(split, parts, open_stills(split, store))
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

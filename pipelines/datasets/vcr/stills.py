@@ -58,7 +58,9 @@ def open_stills(split: SplitInput, store: Store) -> Opening[Still]:
         return Still(image, first.files, first.objects, file.asked(picture))
 
     img_ids = [img_id for img_id in usable if img_id in chosen]
-    return Opened(image_ids=img_ids, picture_of=still_of, size=len(content))
+    return Opened(
+        image_ids=img_ids, kind=Still, picture_of=still_of, read=read_still, size=len(content)
+    )
 
 
 def read_still(split: SplitInput, store: Store, still: Still) -> Iterator[Entry]:

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from pipelines.datasets.llava.layout import parse_records
+from pipelines.datasets.llava.layout import open_records
 from pipelines.datasets.llava.records import dialogue_of
 from pipelines.verify import verify
 
@@ -179,8 +179,8 @@ def test_records_that_grow_when_read_again_would_be_noticed(
         rounds = (*dialogue.rounds, *dialogue.rounds[:1] * (visits - 1))
         return type(dialogue)(dialogue.id, rounds)
 
-    mutated = partial(parse_records, read=growing)
-    monkeypatch.setattr("pipelines.datasets.llava.source.parse_records", mutated)
+    mutated = partial(open_records, read=growing)
+    monkeypatch.setattr("pipelines.datasets.llava.source.open_records", mutated)
     first = build_it(instruct.root)
     assert said_in(first) == second_reader(instruct.records, instruct.root)
     assert build_it(instruct.root).digests() != first.digests()
