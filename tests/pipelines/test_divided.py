@@ -4,17 +4,22 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import pytest
 
 from pipelines.datasets.common import slices
 from pipelines.preflight.quick_store import QuickStore
+from pipelines.read import ReadSources
 from pipelines.runner.launch import LaunchOptions
 from pipelines.storage import files
 from pipelines.storage.files import FileStore
 from schemas.errors import BuildError, InputFileError
 from schemas.source import Stream
+
+PICTURES = (".jpg", ".png")
+OTHERS = ("flickr30k", "llava", "llava_pretrain", "vcr")
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +160,31 @@ def test_a_slice_that_cannot_be_read_ends_the_build(sound, run_build, in_parts, 
     monkeypatch.setattr(FileStore, "read_range", fail)
     with pytest.raises(BuildError, match=r"cannot read .*: connection reset$"):
         run_build(sound, launch_options=in_parts)
+
+
+@pytest.fixture(scope="module")
+def whole_source(sample_world, run_build):
+    """The build of a source of the sample world, read by one worker."""
+    return cache(lambda name: run_build(sample_world, request={"name": name}))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8])
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_byte_of_other_sources_is_read_once(
+    sample_world, whole_source, run_build, monkeypatch, bytes_read, name, parts
+):
+    whole = whole_source(name)
+    bytes_read.clear()
+    monkeypatch.setattr(ReadSources, "is_small", lambda *_: False)
+    divided = run_build(sample_world, request={"name": name}, launch_options=Parts(parts))
+    assert divided.digests() == whole.digests()
+    assert divided.ledger() == whole.ledger()
+    assert divided.rejected() == whole.rejected()
+    read = {
+        path: number
+        for (stage, path), number in bytes_read.items()
+        if stage == "stages" and path.startswith(str(sample_world)) and path[-4:] not in PICTURES
+    }
+    size = sum(Path(path).stat().st_size for path in read)
+    assert size > 2000
+    assert size <= sum(read.values()) <= 1.2 * size, "lists of pictures are read by several splits"

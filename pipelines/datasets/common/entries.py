@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from pipelines.datasets.common.paths import check_file_name
 from schemas.ids import rank
 from schemas.limits import MAX_IMAGE_BYTES, MAX_IMAGE_SIDE
@@ -96,3 +98,15 @@ def image_info(
         licence=licence,
         shards=1,  # until the split's volume is known
     )
+
+
+def sized_image(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageInfo:
+    """Return a usable image with the size that is annotated, width and height, pixels.
+
+    Raises:
+        Rejected: the size is impossible.
+    """
+    assert image.file_name is not None, "it has a picture"
+    listing = {image.file_name: image.size_bytes}
+    sized = image_info(split, image.image_id, image.file_name, size, listing, image.licence)
+    return replace(sized, shards=image.shards)

@@ -12,21 +12,19 @@ Format: https://github.com/BryanPlummer/flickr30k_entities
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-import msgspec
-from msgspec.structs import replace
-
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.bins import Division
+from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.index import Indexes
+from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
 from pipelines.datasets.common.picture_names import flickr_name
-from pipelines.datasets.flickr30k.boxes import NO_ANNOTATION, checked_size, parse_annotation
-from pipelines.datasets.flickr30k.sentences import parse_sentences
+from pipelines.datasets.flickr30k.photos import Photo, open_photos
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
-from schemas.item import GroundedCaption
-from schemas.rejection import Kind, Reason, Rejected
+from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo, Task
-from schemas.source import Count, Entry, SourceImage, SplitFacts, SplitInput, Store, Volume
+from schemas.source import Entry, SplitInput, Store
 from schemas.style import Style
 
 _LICENCE = "Flickr terms; non-commercial research and education only"
@@ -39,18 +37,9 @@ _PAPERS = (
     "Transactions of the ACL, 2014.",
 )
 _FOLDER = "flickr30k_entities/flickr30k-images"
-_REGIONS_PER_IMAGE = 9  # approximately, in all 31,783 pictures
 
 _HELD_OUT_FIRST = ("test", "val", "train")
 _IMAGE_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
-
-
-class _Listing(msgspec.Struct, frozen=True):
-    """The sizes in bytes of the files in three folders."""
-
-    pictures: Mapping[str, int]
-    annotations: Mapping[str, int]
-    sentences: Mapping[str, int]
 
 
 def locate(root: str, request: SourceRequest) -> list[Located]:
@@ -79,30 +68,24 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of Flickr30k Entities.
 
     Raises:
+        InputFileError: a list, or a file, cannot be used.
+    """
+    return read_whole(split, store, _open(split, store))
+
+
+def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
+    """Return the division of one split of Flickr30k Entities.
+
+    Raises:
         InputFileError: a list cannot be used.
     """
+    del indexes
+    return divide_packed(split, parts, _open(split, store))
+
+
+def _open(split: SplitInput, store: Store) -> Opening[Photo]:
     image_ids, refused = _listed(split, store)
-    listing = _Listing(
-        store.sizes(split.pictures),
-        store.sizes(split.files["annotations"]),
-        store.sizes(split.files["sentences"]),
-    )
-    pictures = {image_id: _find(split, image_id, listing) for image_id in image_ids}
-    usable = {key: image for key, image in pictures.items() if isinstance(image, ImageInfo)}
-    chosen = limited(split, usable)
-    shards = split.sizing.shards(_volume([usable[image_id] for image_id in chosen]))
-    if split.leads:
-        yield SplitFacts(split.source, split.split, shards)
-        yield Count(Kind.IMAGE, "read", len(image_ids) + len(refused))
-        yield from rejections(split, Kind.IMAGE, refused)
-    for image_id in filter(split.owns, image_ids):
-        if image_id in chosen:
-            image = replace(usable[image_id], shards=shards)
-            yield from _image(split, store, image, listing, image_id)
-        elif image_id in usable:
-            yield Count(Kind.IMAGE, "sampled_out", 1)
-        else:
-            yield from _image(split, store, pictures[image_id], listing, image_id)
+    return (yield from open_photos(split, store, image_ids, refused))
 
 
 def outline(split: SplitInput, store: Store) -> Outline:
@@ -113,15 +96,6 @@ def outline(split: SplitInput, store: Store) -> Outline:
     """
     image_ids, _ = _listed(split, store)
     return Outline(items=image_ids, names_of=lambda image_id: (f"{image_id}.jpg",))
-
-
-def _volume(images: Sequence[ImageInfo]) -> Volume:
-    return Volume(
-        images=len(images),
-        regions=_REGIONS_PER_IMAGE * len(images),  # an exact number would need every file
-        categories=0,
-        picture_bytes=sum(image.size_bytes for image in images),
-    )
 
 
 def _held_out_from(split: str) -> tuple[str, ...]:
@@ -173,58 +147,6 @@ def _no_list(path: str, problem: str) -> InputFileError:
     )
 
 
-def _find(split: SplitInput, image_id: str, listing: _Listing) -> ImageInfo | Rejected:
-    """Return an image without a size, or the reason why the image's files cannot be used."""
-    try:
-        return _info(split, image_id, None, listing)
-    except Rejected as cause:
-        return cause
-
-
-def _info(
-    split: SplitInput, image_id: str, size: tuple[int, int] | None, listing: _Listing
-) -> ImageInfo:
-    image = image_info(split, image_id, f"{image_id}.jpg", size, listing.pictures, split.licence)
-    for name, names in (
-        (f"{image_id}.xml", listing.annotations),
-        (f"{image_id}.txt", listing.sentences),
-    ):
-        if name not in names:
-            raise Rejected(Reason.UNREADABLE_FILE, f"no file {name!r} beside those of the others")
-    return image
-
-
-def _image(
-    split: SplitInput, store: Store, image: ImageInfo | Rejected, listing: _Listing, image_id: str
-) -> Iterator[Entry]:
-    """Yield an image with regions and sentences; or its rejection, and counts of what it has."""
-    annotation = NO_ANNOTATION
-    try:
-        if f"{image_id}.xml" in listing.annotations:
-            content = store.read(f"{split.files['annotations']}/{image_id}.xml")
-            annotation = parse_annotation(content, image_id)
-        if isinstance(image, ImageInfo):
-            size = checked_size(annotation, image_id)
-            image = replace(_info(split, image_id, size, listing), shards=image.shards)
-    except Rejected as cause:
-        image = image if isinstance(image, Rejected) else cause
-    captions: list[GroundedCaption] = []
-    refused: list[Refused] = []
-    if f"{image_id}.txt" in listing.sentences:
-        content = store.read(f"{split.files['sentences']}/{image_id}.txt")
-        captions, refused = parse_sentences(content, image_id, annotation.chains)
-    yield Count(Kind.ANNOTATION, "read", len(annotation.regions) + len(annotation.refused))
-    yield Count(Kind.SENTENCE, "read", len(captions) + len(refused))
-    yield from rejections(split, Kind.ANNOTATION, annotation.refused)
-    yield from rejections(split, Kind.SENTENCE, refused)
-    if isinstance(image, ImageInfo):
-        yield SourceImage(image, annotation.regions, tuple(captions))
-        return
-    yield rejection(split, Kind.IMAGE, image_id, image)
-    yield Count(Kind.ANNOTATION, "with_image", len(annotation.regions))
-    yield Count(Kind.SENTENCE, "with_image", len(captions))
-
-
 def _picture_name(image: ImageInfo) -> str:
     return flickr_name(image.image_id)
 
@@ -243,6 +165,7 @@ SPEC = DatasetSpec(
     locate=locate,
     parse=parse,
     outline=outline,
+    divide=divide,
     picture_name=_picture_name,
     picture_owners=("flickr",),
     papers=_PAPERS,

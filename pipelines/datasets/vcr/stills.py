@@ -11,7 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from pipelines.datasets.coco.categories import COCO_NAMES
-from pipelines.datasets.common.entries import Refused, image_info, limited, rejection, rejections
+from pipelines.datasets.common.entries import (
+    Refused,
+    image_info,
+    limited,
+    rejection,
+    rejections,
+    sized_image,
+)
 from pipelines.datasets.common.packed import Opened, Opening
 from pipelines.datasets.common.paths import check_file_name
 from pipelines.datasets.common.text_files import read_text
@@ -72,7 +79,7 @@ def read_still(split: SplitInput, store: Store, still: Still) -> Iterator[Entry]
     name = still.files[1]
     try:
         metadata = _metadata(split, store, name)
-        image = _sized(split, still.image, (metadata.width, metadata.height))
+        image = sized_image(split, still.image, (metadata.width, metadata.height))
     except Rejected as cause:
         img_id, number = still.image.image_id, len(still.questions)
         yield from _without_image(split, img_id, still.objects, number, cause)
@@ -158,14 +165,6 @@ def _metadata(split: SplitInput, store: Store, metadata_fn: str) -> Metadata:
 def _check_metadata(metadata_fn: str, listing: Mapping[str, int]) -> None:
     if check_file_name(metadata_fn) not in listing:
         raise Rejected(Reason.UNREADABLE_FILE, f"no file {metadata_fn!r} among the metadata")
-
-
-def _sized(split: SplitInput, image: ImageInfo, size: tuple[int, int]) -> ImageInfo:
-    """Return the image with the size that its metadata states, pixels; or raise `Rejected`."""
-    assert image.file_name is not None, "every image here has a picture"
-    listing = {image.file_name: image.size_bytes}
-    info = image_info(split, image.image_id, image.file_name, size, listing, image.licence)
-    return replace(info, shards=image.shards)
 
 
 def _shards(

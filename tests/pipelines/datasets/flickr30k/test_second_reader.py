@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from PIL import Image
 
 from pipelines.datasets.flickr30k import boxes as flickr30k_xml
-from pipelines.datasets.flickr30k import source as flickr30k
+from pipelines.datasets.flickr30k import photos
 from pipelines.verify import verify
 from prompts import dialogue, multi_region_caption
 from schemas.ledger import Stage
@@ -332,8 +332,8 @@ PARSE, PHRASES = flickr30k_xml.parse_annotation, multi_region_caption._phrases
     ("module", "name", "fault"),
     [
         (flickr30k_xml, "_xyxy", one_pixel_off),
-        (flickr30k, "parse_annotation", merged),
-        (flickr30k, "parse_annotation", paired_wrongly),
+        (photos, "parse_annotation", merged),
+        (photos, "parse_annotation", paired_wrongly),
         (multi_region_caption, "_phrases", each_alone),
         (dialogue, "named", named_apart),
     ],
