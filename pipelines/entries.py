@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Literal
 
 from apache_beam.pvalue import TaggedOutput
 
-from pipelines.captions.lookup import with_captions
+from pipelines.captions.lookup import open_captions, with_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.common.bins import Division
 from pipelines.recipes.recipe import RECAPD_ROLE
@@ -30,7 +31,10 @@ def parse(split: SplitInput) -> Iterator[Entry]:
         InputFileError: a file cannot be used.
     """
     entries = dataset(split.owner or split.source).parse(split, FileStore())
-    return with_captions(entries, split) if RECAPD_ROLE in split.files else entries
+    if RECAPD_ROLE in split.files:
+        captioned = open_captions(split)
+        return chain([captioned.total], with_captions(entries, split, captioned))
+    return entries
 
 
 def divided_entries(division: Division) -> Iterator[Entry]:

@@ -19,15 +19,17 @@ An annotation file that cannot be used is itself a rejected item: the other spli
 the build ends with an error that names the fault.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
+from pipelines.captions.lookup import Captioned, open_captions, with_captions
 from pipelines.datasets.catalog import dataset
 from pipelines.datasets.common.bins import Bin, Division, Slice
 from pipelines.datasets.common.index import Indexes, smallest_indexed
@@ -59,7 +61,14 @@ class Head(NamedTuple):
     content: Page
 
 
-Piece = Head | Page | SplitInput  # the last: a split that is not divided
+class Captions(NamedTuple):
+    """What regions of a bin have captions, which waits."""
+
+    content: Page
+
+
+# What comes together of a bin; the last: a split that is not divided.
+Piece = Head | Page | Captions | SplitInput
 
 _BIN: Literal["bin"] = "bin"
 _FOLDER_WEIGHT = 16  # of files beside a folder, which name a file in it for each line or so
@@ -105,14 +114,21 @@ class _Divide(EntryDoFn[Indexed, Slice]):
                 undivided: Piece = split
                 yield TaggedOutput(_BIN, (_key(split, 0), undivided))
                 return
-            self.record(split, division.entries)
+            captioned = open_captions(split) if RECAPD_ROLE in split.files else Captioned({})
+            self.record(split, [captioned.total])
+            self.record(split, captioned.noting_refused(division.entries))
             self.ledger.read(split, Kind.FILE)
             self.ledger.kept(split, Kind.FILE)
             yield from division.slices
             with closing(Spool(self._folder)) as spool:
+                bins = 0
                 for some, content in division.bins:
+                    bins += 1
                     head: Piece = Head(some, _page(content, spool))
                     yield TaggedOutput(_BIN, (_key(split, some.number), head))
+                for number, ids in captioned.in_bins(bins):
+                    captions: Piece = Captions(_page(ids, spool))
+                    yield TaggedOutput(_BIN, (_key(split, number), captions))
         yield from self.facts()
 
 
@@ -137,22 +153,25 @@ class _ReadBin(EntryDoFn[tuple[BinKey, Iterable[Piece]], list[SourceImage]]):
         self, element: tuple[BinKey, Iterable[Piece]]
     ) -> Iterator[list[SourceImage] | TaggedOutput[Literal["facts"], SplitFacts]]:
         """Yield the images of a bin or of a split in batches, and a split's facts."""
-        pages: list[Page] = []
-        heads: list[Head | SplitInput] = []
+        pieces: dict[type, list[Any]] = defaultdict(list)
         for piece in element[1]:
-            if isinstance(piece, Page):
-                pages.append(piece)
-            else:
-                heads.append(piece)
-        (head,) = heads
-        if isinstance(head, SplitInput):
-            yield from self.whole(head)
-        else:
-            some, content = head.bin, _content_of(head.content)
-            with self.unusable_file(some.split, counted=False):
-                entries = some.read(FileStore(), content, map(_content_of, pages))
-                yield from self.batches(some.split, entries)
+            pieces[type(piece)].append(piece)
+        for split in pieces[SplitInput]:
+            yield from self.whole(split)
+        for head in pieces[Head]:
+            yield from self._bin(head, pieces[Page], pieces[Captions])
         yield from self.facts()
+
+    def _bin(
+        self, head: Head, dealt: Iterable[Page], captions: Iterable[Captions]
+    ) -> Iterator[list[SourceImage]]:
+        split = head.bin.split
+        with self.unusable_file(split, counted=False):
+            entries = head.bin.read(FileStore(), _content_of(head.content), map(_content_of, dealt))
+            for page in captions:
+                captioned = Captioned.unpacked(_content_of(page.content))
+                entries = with_captions(entries, split, captioned)
+            yield from self.batches(split, entries)
 
 
 @dataclass
@@ -184,7 +203,7 @@ class ReadSources(StageTransform[PBegin, ReadOutputs]):
         return weight * sum(sizes) < smallest_indexed()
 
     def _is_whole(self, split: SplitInput) -> bool:
-        if _spec(split).divide is None or RECAPD_ROLE in split.files:
+        if _spec(split).divide is None:
             return True
         known = [self.indexes[path] for path in split.files.values() if path in self.indexes]
         return (bool(known) and not any(known)) or self.is_small(split)

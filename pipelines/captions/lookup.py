@@ -10,11 +10,14 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
 import pyarrow as pa
 from msgspec.structs import replace
 
 from pipelines.captions.manifest import load_recapd
+from pipelines.datasets.common.bins import in_bins
 from pipelines.datasets.common.entries import rejection
+from pipelines.datasets.common.raw_items import as_number
 from pipelines.recipes.recap import CONFIG
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.shards.reader import DAMAGE, read_columns
@@ -32,43 +35,78 @@ RegionIds = list[str | None]
 _RowRef = tuple[pa.RecordBatch, int]  # rows of a shard, and the number of one row
 
 
-def with_captions(entries: Iterable[Entry], split: SplitInput) -> Iterator[Entry]:
-    """Yield the entries of a split, where images have a `CaptionRef` for each of their captions.
+class Captioned(msgspec.Struct):
+    """The ids of the regions that have captions, by image: of a split, or of one of its bins."""
+
+    ids: dict[str, RegionIds]
+    refused: set[str] = msgspec.field(default_factory=set)  # images that are known to be refused
+
+    @property
+    def total(self) -> Count:
+        """The number of captions."""
+        return Count(Kind.SENTENCE, "read", sum(map(len, self.ids.values())))
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "Captioned":
+        """Return the captions of a bin."""
+        return msgspec.msgpack.decode(packed, type=cls)
+
+    def noting_refused(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield entries, and note which images they refuse."""
+        for entry in entries:
+            if isinstance(entry, Rejection) and entry.kind is Kind.IMAGE:
+                self.refused.add(entry.id)
+            yield entry
+
+    def in_bins(self, bins: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the captions of each bin that has some, packed, with the number of the bin."""
+        by_number = {as_number(key): key for key in self.ids}
+        for number, image_ids in enumerate(in_bins(by_number, bins)):
+            if ids := {key: self.ids[key] for key in image_ids.values()}:
+                some = Captioned(ids, self.refused & ids.keys())
+                yield number, msgspec.msgpack.encode(some)
+
+
+def open_captions(split: SplitInput) -> Captioned:
+    """Return what regions of a whole split have captions.
 
     Args:
-        entries: the entries of a part of the split.
-        split: the part, with the manifest of an output of `recap` under `RECAPD_ROLE`.
+        split: the split, with the manifest of an output of `recap` under `RECAPD_ROLE`.
 
     Raises:
         InputFileError: a shard of the captions cannot be used.
     """
-    captioned = _region_ids(split)
-    yield Count(Kind.SENTENCE, "read", sum(map(len, captioned.values())))
-    refused = set()
-    for entry in entries:
-        if isinstance(entry, Rejection) and entry.kind is Kind.IMAGE:
-            refused.add(entry.id)
-        if isinstance(entry, SourceImage) and (ids := captioned.pop(entry.image.image_id, None)):
-            items = yield from _caption_refs(split, ids)
-            yield replace(entry, items=(*entry.items, *items))
-        else:
-            yield entry
-    for image_id, ids in captioned.items():
-        if image_id in refused:
-            yield Count(Kind.SENTENCE, "with_image", len(ids))
-        else:
-            yield from _without_image(split, image_id, ids)
-
-
-def _region_ids(split: SplitInput) -> dict[str, RegionIds]:
-    """Return the ids of the regions that have captions, by image, for the images of a part."""
     by_image: dict[str, RegionIds] = defaultdict(list)
     for batch in _batches(split):
         regions = batch.column("regions")
-        for image_id, row in _rows_of_part(batch, split):
+        for image_id, row in _rows(batch, split):
             if (values := regions[row].values) is not None:
                 by_image[image_id] += values.field("region_id").to_pylist()
-    return by_image
+    return Captioned(dict(by_image))
+
+
+def with_captions(
+    entries: Iterable[Entry], split: SplitInput, captioned: Captioned
+) -> Iterator[Entry]:
+    """Yield entries, where images have a `CaptionRef` for each of their captions.
+
+    Args:
+        entries: the entries of a split, or of one of its bins.
+        split: the split.
+        captioned: what has captions there.
+    """
+    ids = dict(captioned.ids)
+    for entry in captioned.noting_refused(entries):
+        if isinstance(entry, SourceImage) and (known := ids.pop(entry.image.image_id, None)):
+            items = yield from _caption_refs(split, known)
+            yield replace(entry, items=(*entry.items, *items))
+        else:
+            yield entry
+    for image_id, lost in ids.items():
+        if image_id in captioned.refused:
+            yield Count(Kind.SENTENCE, "with_image", len(lost))
+        else:
+            yield from _without_image(split, image_id, lost)
 
 
 def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
@@ -87,11 +125,11 @@ def _batches(split: SplitInput) -> Iterator[pa.RecordBatch]:
             )
 
 
-def _rows_of_part(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[str, int]]:
-    """Yield the image id and the row number of each row about an image of a part of a split."""
+def _rows(batch: pa.RecordBatch, split: SplitInput) -> Iterator[tuple[str, int]]:
+    """Yield the image id and the row number of each row that has all captions of an image."""
     for row, record_id in enumerate(batch.column("id").to_pylist()):
         image_id = _image_of(record_id, split)
-        if image_id is not None and split.owns(image_id):
+        if image_id is not None:
             yield image_id, row
 
 
@@ -157,7 +195,7 @@ class SplitCaptions:
         local = files.is_local(split.files[RECAPD_ROLE])
         for batch in _batches(split):
             held = batch if local else batch.take(pa.array(range(len(batch))))  # without pictures
-            for image_id, row in _rows_of_part(batch, split):
+            for image_id, row in _rows(batch, split):
                 self._rows[image_id].append((held, row))
 
     def of(self, image_id: str) -> dict[str | None, CaptionRow]:

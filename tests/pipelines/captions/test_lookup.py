@@ -6,11 +6,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipelines.captions.lookup import Captioned, open_captions
+from pipelines.datasets.common import slices
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.shards.reader import read_batches, read_columns
 from schemas.shard import SCHEMA
+from schemas.source import SplitInput
+from tests.pipelines.test_divided import Parts
 
 NAMES = ("id", "regions", "provenance")
 
@@ -45,6 +49,43 @@ def test_remote_captions_make_the_same_build(
             built[out.name] = output.digests(), output.rejected(), output.ledger()
     assert len(built) == 4
     assert all(digests == built["near-1"] for digests in built.values())
+
+
+def misplaced(rows):
+    """Rows of captions of which one is about an unknown image, and one is there twice."""
+    first, second, *_ = rows
+    image = first["id"].split("/")[2]
+    return [*rows, first | {"id": first["id"].replace(f"/{image}/", "/9999999/")}, second]
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+def test_captions_of_a_divided_split_come_to_their_images(
+    altered, sample_world, output_of, tmp_path, monkeypatch, limit
+):
+    paths = {"recapd": str(altered(misplaced) / "manifest.json")}
+    source: dict[str, Any] = {"name": "v3det", "paths": paths}
+    recipe = Recipe.model_validate({"sources": [source], "merge": True, "limit": limit})
+    opened: list[str] = []
+
+    def noted(split: SplitInput) -> Captioned:
+        opened.append(split.split)
+        return open_captions(split)
+
+    monkeypatch.setattr("pipelines.read.open_captions", noted)
+    built = []
+    for number in (0, 1, 2, 8):
+        if number:
+            monkeypatch.setattr(slices, "SLICE_BYTES", 500)
+        out = tmp_path / f"{number}"
+        launch(make_plan(recipe, str(sample_world), str(out)), Parts(number or 1))
+        output = output_of(out)
+        built.append((output.digests(), output.rejected(), output.ledger()))
+    whole, *divided = built
+    assert all(outcome == whole for outcome in divided)
+    assert sorted(opened) == sorted([*["train"] * 3, *["val"] * 3]), "once for a build"
+    assert ("sentence", "unknown_image") in {
+        (kind, reason) for kind, _, reason in whole[1]
+    } or limit
 
 
 def test_columns_are_those_of_the_whole_rows(captioned_once):
