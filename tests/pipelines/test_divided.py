@@ -1,6 +1,8 @@
 """A build that divides a file leaves the same bytes, and reads each byte of it once."""
 
+import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,3 +190,48 @@ def test_each_byte_of_other_sources_is_read_once(
     size = sum(Path(path).stat().st_size for path in read)
     assert size > 2000
     assert size <= sum(read.values()) <= 1.2 * size, "lists of pictures are read by several splits"
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Lets the stages fail to read a file whose path ends in some way."""
+    read = FileStore.read
+
+    def fail(ending: str) -> None:
+        def failing_read(store: FileStore, path: str) -> bytes:
+            if path.endswith(ending) and not isinstance(store, QuickStore):
+                raise InputFileError(f"cannot read {path}: connection reset")
+            return read(store, path)
+
+        monkeypatch.setattr(FileStore, "read", failing_read)
+
+    return fail
+
+
+@pytest.mark.parametrize("divided", [False, True])
+@pytest.mark.parametrize(
+    ("name", "file", "faulty"),
+    [
+        ("flickr30k", "flickr30k_entities/train.txt", "/train.txt"),
+        ("flickr30k", "flickr30k_entities/train.txt", "/Annotations/{}.xml"),
+        ("llava", "llava/llava_instruct_150k.json", "/llava_instruct_150k.json"),
+        ("llava_pretrain", "llava_pretrain/blip_laion_cc_sbu_558k.json", "_558k.json"),
+        ("vcr", "vcr/train.jsonl", "/train.jsonl"),
+        ("vcr", "vcr/train.jsonl", "/{}.json"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_rejected_item(
+    sample_world, run_build, monkeypatch, failing, output_of, tmp_path, name, file, faulty, divided
+):
+    path = sample_world / file
+    if "{}" in faulty:  # the file of one picture, somewhere in the middle
+        *_, line, _ = path.read_text().splitlines()
+        faulty = faulty.format(Path(json.loads(line)["metadata_fn"]).stem if "{" in line else line)
+    failing(faulty)
+    monkeypatch.setattr(ReadSources, "is_small", lambda *_: not divided)
+    out = tmp_path / "out"
+    with pytest.raises(BuildError, match=rf"cannot read .*{re.escape(faulty)}: connection reset$"):
+        run_build(sample_world, out, request={"name": name}, launch_options=Parts(2))
+    assert [item for item in output_of(out).rejected() if item[0] == "file"] == [
+        ("file", str(path), "unreadable_file")
+    ]
