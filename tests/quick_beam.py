@@ -5,12 +5,15 @@ hundred times and more at its options, reads the source of each function for a w
 trace for every type hint, and measures how much memory a side input takes.
 """
 
-from collections.abc import Callable, Hashable
+import concurrent.futures
+from collections.abc import Callable, Hashable, Sequence
+from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.worker import statecache
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+from apache_beam.runners.worker import bundle_processor, statecache
 from apache_beam.transforms import core, ptransform, userstate, util
 from apache_beam.typehints import decorators, native_type_compatibility
 
@@ -23,17 +26,60 @@ def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
     Args:
         set_attribute: `setattr`, or what undoes it later.
     """
+    set_attribute(PipelineOptions, "__init__", _parsed_once(PipelineOptions.__init__))
     set_attribute(PipelineOptions, "view_as", _viewed_once(PipelineOptions.view_as))
+    set_attribute(PipelineOptions, "_visible_option_list", _visible_names)
+    formatter = _BeamArgumentParser()._get_formatter()  # `add_argument` only tries its wording
+    set_attribute(_BeamArgumentParser, "_get_formatter", lambda parser: formatter)
     set_attribute(userstate, "get_dofn_specs", lambda stage: (set(), set()))  # no stage has any
     set_attribute(core, "_check_fn_use_yield_and_return", lambda function: False)  # it only warns
     set_attribute(decorators.IOTypeHints, "_make_origin", lambda *_, **__: [])  # text of errors
     set_attribute(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
+    futures = SimpleNamespace(ThreadPoolExecutor=_Here, TimeoutError=TimeoutError)
+    set_attribute(bundle_processor, "concurrent", SimpleNamespace(futures=futures))
     signature = _once_a_function(decorators.get_signature)
     for module in (decorators, core, ptransform, util):
         set_attribute(module, "get_signature", signature)
     converted = _once_a_type(native_type_compatibility.convert_to_beam_type)
     for module in (native_type_compatibility, decorators):
         set_attribute(module, "convert_to_beam_type", converted)
+
+
+class _Here(concurrent.futures.Executor):
+    """Calls in this thread; each bundle would start one to unpickle its stages in time."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def submit(self, call: Function, /, *args: Any, **keywords: Any) -> Any:
+        """Call at once; an error is raised here, not where the result is asked for."""
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        future.set_result(call(*args, **keywords))
+        return future
+
+
+def _parsed_once(init: Function) -> Function:
+    """Return the constructor of options that parses the same flags only once for each class."""
+    results: dict[Hashable, Any] = {}
+
+    def init_once(options: Any, flags: Sequence[str] | None = None, **values: Any) -> None:
+        if flags is None or isinstance(flags, str) or values:  # those of `sys.argv`, or an error
+            init(options, flags, **values)
+            return
+        key = type(options), tuple(flags)
+        if key not in results:
+            init(options, flags)
+            results[key] = deepcopy(options._visible_options)
+            return
+        options._flags = flags
+        options._visible_options = deepcopy(results[key])
+        options._all_options = dict(vars(options._visible_options))
+
+    return init_once
+
+
+def _visible_names(options: PipelineOptions) -> list[str]:
+    return sorted(name for name in vars(options._visible_options) if name[0] != "_")
 
 
 def _viewed_once(view_as: Function) -> Function:

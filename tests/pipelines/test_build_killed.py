@@ -20,30 +20,90 @@ STARTING_MAY_TAKE = 60  # seconds until there is something to kill
 WORKERS_MAY_TAKE = 30  # seconds to notice that one of them died
 STRAGGLERS_MAY_TAKE = 10  # seconds to end once the launcher has
 
+PROGRAM = """
+import os, tempfile
+from pipelines.cli.parser import main
+
+os.setsid()
+tempfile.tempdir = None  # it may have been looked up while modules were imported
+main()
+"""
+
 
 def arguments(world: Path, output: Path) -> list[str]:
     where = ["--data-root", str(world), "--output", str(output), "--shard-size", f"{SHARD_SIZE}B"]
     return ["build", "--sources", "coco", "--label-set", "Shapes-15", *where]
 
 
-@contextmanager
-def started(world: Path, output: Path, workers: int = 1, **env: str):
-    """A build in a session of its own, of which nothing is left afterwards."""
-    command = [sys.executable, "-m", "pipelines", *arguments(world, output)]
-    process = subprocess.Popen(
-        [*command, "--workers", str(workers)],
+def from_shell(words: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
+    """A command in a session of its own that imports all that it needs."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines", *words],
         start_new_session=True,
         env=os.environ | env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    try:
-        yield process
-    finally:
-        for pid in members(process.pid):
-            os.kill(pid, signal.SIGKILL)
-        process.communicate()
+
+
+class Session:
+    """A command that was forked, with what tests use of `subprocess.Popen`."""
+
+    returncode: int | None = None
+
+    def __init__(self, forked, words: list[str], env: dict[str, str]) -> None:
+        self.args = words
+        self._forked = forked(*words, program=PROGRAM, **env)
+        self.pid: int = self._forked.pid
+
+    def poll(self) -> int | None:
+        """The exit status, once it has ended."""
+        if self.returncode is None:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+            if stat.rpartition(")")[2].split()[0] == "Z":
+                self._ended = self._forked.wait()
+                self.returncode = self._ended.returncode
+        return self.returncode
+
+    def communicate(self, timeout: float = STARTING_MAY_TAKE) -> tuple[str, str]:
+        """Wait for its end; return what it printed and its errors."""
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            assert time.monotonic() < end, f"it still runs after {timeout} seconds"
+            time.sleep(0.01)
+        return self._ended.stdout, self._ended.stderr
+
+    def wait(self) -> int | None:
+        """Wait for its end; return the exit status."""
+        self.communicate()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def started(forked):
+    """Starts a build in a session of its own, of which nothing is left afterwards."""
+
+    @contextmanager
+    def start(world: Path, output: Path, workers: int = 1, shell: bool = False, **env: str):
+        words = [*arguments(world, output), "--workers", str(workers)]
+        process = from_shell(words, env) if shell else Session(forked, words, env)
+        try:
+            yield process
+        finally:
+            for pid in members(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.communicate()
+
+    return start
 
 
 def members(session: int) -> dict[int, str]:
@@ -99,7 +159,9 @@ def check_that_nothing_was_lost(built, output):
     assert [path for path in output.folder.rglob("*") if ".tmp-" in path.name] == []
 
 
-def test_a_build_killed_again_and_again(sample_world, built, command_line, output_of, tmp_path):
+def test_a_build_killed_again_and_again(
+    started, sample_world, built, command_line, output_of, tmp_path
+):
     chance, kept = random.Random(), 0
     for _ in range(4):
         goal = kept + chance.randrange(len(built.digests()) // 10)
@@ -119,7 +181,7 @@ def test_a_build_killed_again_and_again(sample_world, built, command_line, outpu
 
 @pytest.mark.parametrize("finished", [0, 5])
 def test_a_worker_that_dies_ends_the_build(
-    sample_world, built, new_process, output_of, tmp_path, finished
+    started, sample_world, built, new_process, output_of, tmp_path, finished
 ):
     with started(sample_world, tmp_path, workers=2) as process:
         wait_until_finished(process, tmp_path, finished)
@@ -137,7 +199,7 @@ def test_a_worker_that_dies_ends_the_build(
 
 
 @pytest.mark.parametrize("finished", [0, 5])
-def test_no_worker_outlives_a_killed_launcher(sample_world, tmp_path, finished):
+def test_no_worker_outlives_a_killed_launcher(started, sample_world, tmp_path, finished):
     with started(sample_world, tmp_path, workers=2) as process:
         wait_until_finished(process, tmp_path, finished)
         process.kill()
@@ -154,11 +216,12 @@ def test_no_worker_outlives_a_killed_launcher(sample_world, tmp_path, finished):
     ],
 )
 def test_a_build_ended_by_a_signal_says_how_to_go_on(
-    sample_world, built, command_line, output_of, tmp_path, workers, number, status, words
+    started, sample_world, built, command_line, output_of, tmp_path, workers, number, status, words
 ):
     temporary, output = tmp_path / "temporary", tmp_path / "output"
     temporary.mkdir()
-    with started(sample_world, output, workers, TMPDIR=str(temporary)) as process:
+    shell = number == signal.SIGINT
+    with started(sample_world, output, workers, shell, TMPDIR=str(temporary)) as process:
         wait_until_finished(process, output, 5)
         if number == signal.SIGINT:
             os.killpg(process.pid, number)  # as a terminal does
