@@ -52,10 +52,11 @@ def test_remote_captions_make_the_same_build(
 
 
 def misplaced(rows):
-    """Rows of captions of which one is about an unknown image, and one is there twice."""
+    """Rows of captions, also of an unknown image and of one without a picture, and one twice."""
     first, second, *_ = rows
     image = first["id"].split("/")[2]
-    return [*rows, first | {"id": first["id"].replace(f"/{image}/", "/9999999/")}, second]
+    others = [first | {"id": first["id"].replace(f"/{image}/", f"/{n}/")} for n in (9999999, 35)]
+    return [*rows, *others, second]
 
 
 @pytest.mark.parametrize("limit", [None, 3])
