@@ -10,7 +10,8 @@ the end of each request. At each request it behaves as FILE.mood says, if that i
     hang       a token comes every 0.05 s, without an end
     die        the process ends, and FILE.mood goes
 
-Before it listens, the mood `dead` ends it.
+Before it listens, the mood `dead` ends it. The model is opened at the first request that needs it:
+to import PyTorch takes most of the time of a stand-in that is only started and ended.
 """
 
 import base64
@@ -19,15 +20,12 @@ import json
 import os
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Lock
 from typing import Any
-
-import torch
-from transformers import AutoModelForCausalLM
-
-torch.set_num_threads(1)
 
 
 def main() -> None:
@@ -45,10 +43,7 @@ def main() -> None:
     record(args.record, vars(args) | {"pid": os.getpid()})
     if mood(args.record) == "dead":
         sys.exit("ValueError: Head size 24 is not supported")
-    server: Any = ThreadingHTTPServer((args.host, int(args.port)), Handler)
-    server.args = args
-    server.model = AutoModelForCausalLM.from_pretrained(args.folder).eval()
-    server.serve_forever()
+    Server(args).serve_forever()
 
 
 def record(path: str, line: dict) -> None:
@@ -61,8 +56,26 @@ def mood(path: str) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
+class Server(ThreadingHTTPServer):
+    def __init__(self, args: Namespace) -> None:
+        self.args, self._opening = args, Lock()
+        super().__init__((args.host, int(args.port)), Handler)
+
+    def model(self) -> Any:
+        with self._opening:
+            return self._model
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        torch.set_num_threads(1)
+        return AutoModelForCausalLM.from_pretrained(self.args.folder).eval()
+
+
 class Handler(BaseHTTPRequestHandler):
-    server: Any
+    server: Server
 
     def log_message(self, *_: object) -> None:
         pass
@@ -93,20 +106,26 @@ class Handler(BaseHTTPRequestHandler):
             record(args.record, {"gone": body["max_tokens"]})
 
     def _stream(self, body: dict, how: str) -> None:
+        import torch
+
         rows = torch.load(io.BytesIO(base64.b64decode(body["prompt_embeds"])), weights_only=True)
         ends = body["stop_token_ids"]
         while how == "hang":
             self._send([5])
             time.sleep(0.05)
         with torch.inference_mode():
-            ids = self.server.model.generate(
-                inputs_embeds=rows[None],
-                attention_mask=torch.ones(1, len(rows), dtype=torch.long),
-                do_sample=False,
-                max_new_tokens=body["max_tokens"],
-                eos_token_id=ends or None,
-                pad_token_id=0,
-            )[0].tolist()
+            ids = (
+                self.server.model()
+                .generate(
+                    inputs_embeds=rows[None],
+                    attention_mask=torch.ones(1, len(rows), dtype=torch.long),
+                    do_sample=False,
+                    max_new_tokens=body["max_tokens"],
+                    eos_token_id=ends or None,
+                    pad_token_id=0,
+                )[0]
+                .tolist()
+            )
         for number, token in enumerate(ids):
             if how == "break" and number:
                 self._send_event({"error": {"message": "out of sorts"}})

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -13,36 +12,40 @@ from pathlib import Path
 import pytest
 
 from regionforge.serving import main
+from tests.forks import Order
 from train.cli import run
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_of_it(number, program, folder, tmp_path):
-    command = [sys.executable, "-m", "regionforge", "serve", "--checkpoint", str(folder)]
-    command += ["--engine", "vllm", "--vllm", str(program), "--port", "0", "--device", "cpu"]
+def test_nothing_is_left_of_it(number, forks, program, folder, tmp_path):
+    command = ["serve", "--checkpoint", str(folder), "--port", "0", "--device", "cpu"]
+    command += ["--engine", "vllm", "--vllm", str(program)]
     command += ["--vllm-args", f"--record {tmp_path}/lines"]
     (tmp_path / "tmp").mkdir()
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path / "tmp"), "OMP_NUM_THREADS": "1"},
-    ) as server:
-        assert server.stdout
-        assert re.match(
-            r"serving regiongpt at http://127\.0\.0\.1:\d+/v1\n", server.stdout.readline()
-        )
+    order = Order(
+        call="regionforge.__main__:main",
+        given=[command],
+        folder=os.getcwd(),
+        environment={**os.environ, "TMPDIR": str(tmp_path / "tmp"), "OMP_NUM_THREADS": "1"},
+        needed=["regionforge.serving", "train.serve.opening"],
+    )
+    reader, writer = os.pipe()
+    with open(os.devnull, "r+b") as nothing:
+        server = forks.start(order, [nothing.fileno(), writer, nothing.fileno()])
+    os.close(writer)
+    with open(reader, encoding="utf-8") as lines:
+        assert re.match(r"serving regiongpt at http://127\.0\.0\.1:\d+/v1\n", lines.readline())
         process = json.loads((tmp_path / "lines").read_text(encoding="utf-8"))["pid"]
         assert runs(process)
-        server.send_signal(number)
+        os.kill(server.pid, number)
+        status = server.wait(60)
     end = time.monotonic() + 60
     while runs(process):
         assert time.monotonic() < end
         time.sleep(0.1)
+    assert status == (143 if number == signal.SIGTERM else -number)
     if number == signal.SIGTERM:
-        assert server.returncode == 143
         assert list((tmp_path / "tmp").glob("regionforge-*")) == []
 
 
