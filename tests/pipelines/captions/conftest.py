@@ -55,9 +55,19 @@ class Commands:
 
     def finetune(self, output: Path, *words: object) -> tuple[int, str]:
         """Build RegionGPT's mix."""
-        named = [f"--label-set={name}={labels}" for name, labels in LABEL_SETS.items()]
-        where = ["--recipe", "regiongpt_finetune", "--data-root", self.world, "--output", output]
-        return self("build", *where, *named, *words)
+        return self(*words_to_finetune(self.world), "--output", output, *words)
+
+
+def words_to_finetune(world: Path) -> list[object]:
+    """The words that build RegionGPT's mix, but for those that say where to."""
+    named = [f"--label-set={name}={labels}" for name, labels in LABEL_SETS.items()]
+    return ["build", "--recipe", "regiongpt_finetune", "--data-root", world, *named]
+
+
+@pytest.fixture(scope="session")
+def finetune_words(sample_world: Path) -> list[object]:
+    """The words that build RegionGPT's mix on the sample world, but for those that say where to."""
+    return words_to_finetune(sample_world)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from schemas.sample import Task
 
 CLASS, DETAIL = str(Task.REGION_CLASSIFICATION), str(Task.REGION_DETAILED_CAPTION)
 PHRASE = {"kind": "phrase", "text": "a mug", "clip": None, "clip_min": None, "judge": 0.5}
+FEW = ("--limit", 10)
 REGION = re.compile(r"<region(\d+)>")
 
 
@@ -42,21 +43,22 @@ def name_of(row: dict[str, Any]) -> str:
     return str(row["image"]["path"].rpartition("/")[2])
 
 
-@pytest.fixture
-def mix(commands, captioned, output_of, tmp_path):
+@pytest.fixture(scope="module")
+def mix(command_line, finetune_words, captioned_once, output_of, tmp_path_factory):
     """RegionGPT's mix, built; and what was said."""
-    status, console = commands.finetune(tmp_path / "mix", "--recapd", captioned)
-    assert status == 0, console
-    return output_of(tmp_path / "mix"), console
+    folder = tmp_path_factory.mktemp("mix") / "mix"
+    done = command_line(*finetune_words, "--output", folder, "--recapd", captioned_once)
+    assert done.returncode == 0, done.stderr
+    return output_of(folder), " ".join((done.stdout + done.stderr).split())
 
 
-def test_the_mix_is_whole(mix, captions_of, captioned):
+def test_the_mix_is_whole(mix, captions_of, captioned_once):
     output, console = mix
     output.ledger()
     assert verify(str(output.folder)).problems == []
     loaded = datasets.load_dataset(str(output.folder), "regiongpt_finetune", split="train")
     assert len(loaded) == len(output.rows())
-    number = sum(split == "train" for split, _, _ in captions_of(captioned))
+    number = sum(split == "train" for split, _, _ in captions_of(captioned_once))
     line = f"v3det/train: captions for {number} of {number} drawn regions"
     assert line in console
     card = (output.folder / "README.md").read_text(encoding="utf-8")
@@ -67,9 +69,9 @@ def test_the_mix_is_whole(mix, captions_of, captioned):
     assert (file.source, file.split, file.name) == ("v3det", "train", "manifest.json")
 
 
-def test_class_and_caption_are_asked_of_the_same_regions(mix, captions_of, captioned):
+def test_class_and_caption_are_asked_of_the_same_regions(mix, captions_of, captioned_once):
     output, _ = mix
-    known = captions_of(captioned)
+    known = captions_of(captioned_once)
     met = set()
     classes_of: dict[str, set[str]] = defaultdict(set)
     captions_of_image: dict[str, set[str]] = defaultdict(set)
@@ -137,11 +139,13 @@ def test_scores_come_along(altered, commands, output_of, tmp_path):
 
 
 def test_workers_and_parts_decide_nothing(
-    mix, commands, captioned, sample_world, in_parts, output_of, tmp_path
+    mix, new_process, finetune_words, captioned_once, sample_world, in_parts, output_of, tmp_path
 ):
     output, _ = mix
-    assert commands.finetune(tmp_path / "two", "--recapd", captioned, "--workers", 2)[0] == 0
-    paths = {"recapd": str(captioned / "manifest.json")}
+    two = ["--output", tmp_path / "two", "--workers", 2]
+    done = new_process(*finetune_words, *two, "--recapd", captioned_once)
+    assert done.returncode == 0, done.stderr
+    paths = {"recapd": str(captioned_once / "manifest.json")}
     alone = {}
     for name, launch_options in (("one", LaunchOptions()), ("three", in_parts)):
         source = SourceRequest(name="v3det", splits=("train",), paths=paths, per_category=10)
@@ -160,15 +164,16 @@ def test_workers_and_parts_decide_nothing(
 
 @pytest.mark.parametrize("source", ["coco", "lvis", "v3det"])
 def test_any_source_with_classes(commands, output_of, tmp_path, source):
-    folder = commands.recap(tmp_path / "recapd", source=source)
+    folder = commands.recap(tmp_path / "recapd", *FEW, source=source)
     together, apart = tmp_path / "together", tmp_path / "apart"
-    status, console = commands.build(together, "--recapd", folder, "--merge", source=source)
+    words = ["--recapd", folder, *FEW]
+    status, console = commands.build(together, *words, "--merge", source=source)
     assert status == 0
     counts = re.findall(rf"{source}/\w+: captions for (\d+) of (\d+) drawn regions", console)
     assert counts
     assert all(number == regions != "0" for number, regions in counts)
     assert counts[0] in re.findall(
-        r"captions for (\d+) of (\d+)", commands.build(apart, "--recapd", folder, source=source)[1]
+        r"captions for (\d+) of (\d+)", commands.build(apart, *words, source=source)[1]
     )
     for output in map(output_of, (together, apart)):
         output.ledger()
