@@ -1,6 +1,7 @@
 """Boxes are drawn once for both: `recap` and a build of the source take the same."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,31 @@ def sentences(output: Any, split: str = "train") -> tuple[int, int, int]:
     return accounts[0].read, ledger.stored("v3det", split, Kind.SENTENCE), left
 
 
+@pytest.fixture(scope="module")
+def drawn(command_line, sample_world, output_of, tmp_path_factory):
+    """The regions that a build without captions takes under some caps."""
+
+    @cache
+    def regions(*caps: object) -> set[tuple[str, str, str]]:
+        folder = tmp_path_factory.mktemp("plain") / "plain"
+        where = ["--sources", "v3det", "--data-root", sample_world, "--output", folder]
+        done = command_line("build", *where, *caps)
+        assert done.returncode == 0, done.stderr
+        return regions_of(output_of(folder))
+
+    return regions
+
+
 @pytest.mark.parametrize("caps", CAPS)
 def test_the_same_caps_take_the_same_regions(
-    commands, captioned_by, output_of, captions_of, tmp_path, caps
+    commands, captioned_by, drawn, output_of, captions_of, tmp_path, caps
 ):
     folder = captioned_by(*caps)
-    plain, captioned = tmp_path / "plain", tmp_path / "captioned"
-    assert commands.build(plain, *caps)[0] == 0
+    captioned = tmp_path / "captioned"
     status, console = commands.build(captioned, *caps, "--recapd", folder, "--merge")
     assert status == 0
     described = set(captions_of(folder))
-    assert described == regions_of(output_of(plain)) == regions_of(output_of(captioned))
+    assert described == drawn(*caps) == regions_of(output_of(captioned))
     for split, (number, regions) in covered(console).items():
         assert number == regions == sum(key[0] == split for key in described)
     read, kept, left = sentences(output_of(captioned))
@@ -106,14 +121,13 @@ def test_caps_leave_something_out(captioned_by, captions_of):
     ],
 )
 def test_other_caps_decide_nothing_of_what_is_drawn(
-    commands, captioned_by, output_of, captions_of, tmp_path, recap, build, whole, why
+    commands, captioned_by, drawn, output_of, captions_of, tmp_path, recap, build, whole, why
 ):
     folder = captioned_by(*recap)
-    plain, captioned = tmp_path / "plain", tmp_path / "captioned"
-    assert commands.build(plain, *build)[0] == 0
+    captioned = tmp_path / "captioned"
     status, console = commands.build(captioned, *build, "--recapd", folder, "--merge")
     assert status == 0
-    regions, described = regions_of(output_of(plain)), set(captions_of(folder))
+    regions, described = drawn(*build), set(captions_of(folder))
     assert regions_of(output_of(captioned)) == regions
     assert (regions <= described) is whole
     for split, numbers in covered(console).items():
