@@ -1,6 +1,5 @@
 """Entries: what a source yields while it is read becomes images in batches, counts and facts."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -10,7 +9,6 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.captions.lookup import open_captions, with_captions
 from pipelines.datasets.catalog import dataset
-from pipelines.datasets.common.bins import Division
 from pipelines.recipes.recipe import RECAPD_ROLE
 from pipelines.storage.files import FileStore
 from schemas.errors import InputFileError
@@ -35,25 +33,6 @@ def parse(split: SplitInput) -> Iterator[Entry]:
         captioned = open_captions(split)
         return chain([captioned.total], with_captions(entries, split, captioned))
     return entries
-
-
-def divided_entries(division: Division) -> Iterator[Entry]:
-    """Yield the entries of a divided split, all read by one worker, without captions.
-
-    Raises:
-        InputFileError: a file cannot be used.
-    """
-    yield from division.entries
-    store, dealt = FileStore(), defaultdict[int, list[bytes]](list)
-    for some in division.slices:
-        for result in some.deal_out(store):
-            if isinstance(result, Rejection):
-                yield result
-            else:
-                number, content = result
-                dealt[number].append(content)
-    for some_bin, content in division.bins:
-        yield from some_bin.read(store, content, dealt.pop(some_bin.number, ()))
 
 
 def batched(images: Iterable[SourceImage], size: int) -> Iterator[list[SourceImage]]:

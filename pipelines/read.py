@@ -114,18 +114,22 @@ class _Divide(EntryDoFn[Indexed, Slice]):
                 undivided: Piece = split
                 yield TaggedOutput(_BIN, (_key(split, 0), undivided))
                 return
-            captioned = open_captions(split) if RECAPD_ROLE in split.files else Captioned({})
-            self.record(split, [captioned.total])
-            self.record(split, captioned.noting_refused(division.entries))
-            self.ledger.read(split, Kind.FILE)
-            self.ledger.kept(split, Kind.FILE)
-            yield from division.slices
             with closing(Spool(self._folder)) as spool:
+                dealt = [(number, _page(content, spool)) for number, content in division.dealt]
+                captioned = open_captions(split) if RECAPD_ROLE in split.files else Captioned({})
+                self.record(split, [captioned.total])
+                self.record(split, captioned.noting_refused(division.entries))
+                self.ledger.read(split, Kind.FILE)
+                self.ledger.kept(split, Kind.FILE)
+                yield from division.slices
                 bins = 0
                 for some, content in division.bins:
                     bins += 1
                     head: Piece = Head(some, _page(content, spool))
                     yield TaggedOutput(_BIN, (_key(split, some.number), head))
+                for number, page in dealt:
+                    piece: Piece = page
+                    yield TaggedOutput(_BIN, (_key(split, number), piece))
                 for number, ids in captioned.in_bins(bins):
                     captions: Piece = Captions(_page(ids, spool))
                     yield TaggedOutput(_BIN, (_key(split, number), captions))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
 
+from pipelines.datasets.common.bins import read_bins
 from pipelines.datasets.spec import DatasetSpec, SourceRequest
-from pipelines.entries import divided_entries
 from pipelines.frames import Frames
 from pipelines.plan import make_plan
 from pipelines.recipes.recipe import Recipe
@@ -53,7 +53,7 @@ class Split:
         """Yield the entries as so many workers read them; if one reads it all, as it does."""
         divide = self.spec.divide
         division = divide(self.split, FileStore(), parts, {}) if divide else None
-        return iter(self.entries) if division is None else divided_entries(division)
+        return iter(self.entries) if division is None else read_bins(division, FileStore())
 
 
 class Fixture:

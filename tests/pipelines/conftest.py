@@ -35,6 +35,7 @@ from pipelines.storage import extras
 from pipelines.storage.store_client import STORES, Store
 from schemas.ledger import Ledger
 from schemas.manifest import Manifest
+from tests.pipelines.reads import Counts, count_bytes
 
 SIZE = (48, 32)  # width, height of a picture; pixels
 LABEL_SET = "Things"
@@ -413,6 +414,12 @@ def in_parts():
             lambda sources, split: sources.parts != IN_PARTS and is_small(sources, split),
         )
         yield InParts()
+
+
+@pytest.fixture
+def bytes_read(monkeypatch: pytest.MonkeyPatch) -> Counts:
+    """Counts the bytes that are read of each file: ("look" or "stages", path)."""
+    return count_bytes(monkeypatch)
 
 
 @pytest.fixture(scope="session")

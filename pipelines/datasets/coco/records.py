@@ -112,6 +112,7 @@ class CocoName(_Identified):
 
 _ITEMS = msgspec.json.Decoder(list[Raw])
 _ID, _IMAGE_ID = attrgetter("id"), attrgetter("image_id")
+_SOUND = msgspec.json.Decoder(list[CocoAnnotation])
 _SOUND_FILE = msgspec.json.Decoder(CocoFile[CocoAnnotation])
 _ANY_FILE = msgspec.json.Decoder(CocoFile[Raw])
 _OUTLINE = msgspec.json.Decoder(CocoOutline)
@@ -169,6 +170,28 @@ def are_identified(annotations: Sequence[CocoAnnotation]) -> bool:
         return True
     pairs = zip(map(_IMAGE_ID, annotations), map(_ID, annotations), strict=True)
     return len(set(pairs)) == number
+
+
+def decode_raw_file(content: bytes, path: str) -> CocoFile[Raw]:
+    """Return the items of a file as `decode_file`, annotations undecoded."""
+    try:
+        return decode_json(_ANY_FILE, content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise not_whole(content, path, error) from None
+
+
+def joined(annotations: Sequence[Undecoded]) -> bytes:
+    """Return undecoded annotations as a JSON list."""
+    return b"[%b]" % b",".join(item for item in annotations if isinstance(item, Raw))
+
+
+def decode_annotations(listed: bytes) -> Sequence[Undecoded]:
+    """Return the annotations in a JSON list that has all of its images: all decoded, or none."""
+    with suppress(msgspec.DecodeError):
+        annotations = decode(_SOUND, listed)
+        if are_identified(annotations):
+            return annotations
+    return decode(_ITEMS, listed)
 
 
 def decode_annotation(item: Undecoded) -> CocoAnnotation:

@@ -6,6 +6,7 @@
 The bin of an image follows from its id alone, so that all workers agree on it.
 """
 
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -38,7 +39,7 @@ class Bin(Protocol):
         Args:
             store: the store of the split's files.
             content: what the bin holds, as it came with the bin.
-            dealt: what slices dealt out to it, in any order.
+            dealt: what was dealt out to it, in any order.
 
         Raises:
             InputFileError: a file of the split cannot be read.
@@ -63,13 +64,37 @@ class Slice(Protocol):
 class Division(NamedTuple):
     """A split that several workers read, each byte once.
 
-    One worker divides it: by an index, whose slices others deal out, or by reading its files, so
-    that the bins hold all of the images, and there are no slices.
+    One worker divides it: by an index, whose slices others deal out, or by reading its files. Then
+    there are no slices: bins hold all that is of their images, or that worker deals it out to them.
     """
 
-    entries: Sequence[Entry]  # no images; all that is in no bin
+    entries: Iterable[Entry]  # no images; all that is in no bin
     bins: Iterator[tuple[Bin, bytes]]  # each with what it holds
     slices: Sequence[Slice] = ()
+    # The numbers of bins with what they get; to be passed over before entries and bins, which may
+    # depend on it. A file that cannot be used raises `InputFileError` there.
+    dealt: Iterable[tuple[int, bytes]] = ()
+
+
+def read_bins(division: Division, store: Store) -> Iterator[Entry]:
+    """Yield the entries of a divided split, all read by one worker.
+
+    Raises:
+        InputFileError: a file cannot be used.
+    """
+    dealt = defaultdict[int, list[bytes]](list)
+    for number, content in division.dealt:
+        dealt[number].append(content)
+    yield from division.entries
+    for some in division.slices:
+        for result in some.deal_out(store):
+            if isinstance(result, Rejection):
+                yield result
+            else:
+                number, content = result
+                dealt[number].append(content)
+    for some_bin, content in division.bins:
+        yield from some_bin.read(store, content, dealt.pop(some_bin.number, ()))
 
 
 def number_of_bins(parts: int, size: int) -> int:

@@ -22,7 +22,9 @@ SLICE_BYTES = 16 * 1024 * 1024  # of items, approximately
 _MORE_BYTES = 256 * 1024  # in which a cut, or the end of a value, is looked for at first
 _TRIES = 20  # braces after which a cut is looked for
 
-_CUT = re.compile(rb"\}\s*,\s*(?=\{)")
+_CUT = rb"\}\s*,\s*(?=%b)"  # before a beginning of an item
+_ANY_CUT = re.compile(_CUT % rb"\{")
+_BEGINNING = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"')  # of an item, with its first key
 _SPACE = re.compile(rb"[ \t\n\r]+")
 _AFTER = re.compile(r"trailing characters \(byte (\d+)\)")  # in the decoder's message; from 1
 _RAW = msgspec.json.Decoder(msgspec.Raw)
@@ -107,19 +109,24 @@ class JsonStream:
         self.expect(b"[")
         if self.take(b"]"):
             return
+        # Most items begin alike, and unlike the objects in them.
+        first = _BEGINNING.match(self.ahead(_MORE_BYTES))
+        cut = re.compile(_CUT % re.escape(first[0])) if first else _ANY_CUT
         ended = False
         while not ended:
-            some, length, ended = self._slice(decoder)
+            some, length, ended = self._slice(decoder, cut)
             self._at += length
             yield some
         self.expect(b"]")
 
-    def _slice(self, decoder: msgspec.json.Decoder[list[_T]]) -> tuple[Slice[_T], int, bool]:
+    def _slice(
+        self, decoder: msgspec.json.Decoder[list[_T]], cut: re.Pattern[bytes]
+    ) -> tuple[Slice[_T], int, bool]:
         """Return the next slice, the bytes up to the next one, and whether the list ends there."""
         number = SLICE_BYTES + _MORE_BYTES
         while True:
             window = self.ahead(number)
-            ends = [(cut.start() + 1, cut.end()) for cut in _cuts(window)]
+            ends = list(dict.fromkeys([*_cuts(window, cut), *_cuts(window, _ANY_CUT)]))
             for end, after in [*ends, (len(window), len(window))]:
                 try:
                     count, items = _decoded(decoder, b"".join((b"[", window[:end], b"]")))
@@ -129,7 +136,7 @@ class JsonStream:
                     continue  # the brace belongs to a text or to an item
                 if end < len(window):
                     return Slice(self.position, self.position + end, count, items), after, False
-            if len(window) < number or len(ends) == _TRIES:
+            if len(window) < number or len(ends) >= _TRIES:
                 raise msgspec.DecodeError("JSON cannot be cut between two items")
             number *= 2
 
@@ -143,8 +150,10 @@ class JsonStream:
         return Slice(self.position, self.position + end, count, items), end, True
 
 
-def _cuts(window: memoryview) -> Iterator[re.Match[bytes]]:
-    return islice(_CUT.finditer(window, SLICE_BYTES), _TRIES)
+def _cuts(window: memoryview, cut: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where items may end, and where the next ones would begin."""
+    matches = islice(cut.finditer(window, SLICE_BYTES), _TRIES)
+    return ((match.start() + 1, match.end()) for match in matches)
 
 
 def _decoded(decoder: msgspec.json.Decoder[list[_T]], listed: bytes) -> tuple[int, list[_T] | None]:

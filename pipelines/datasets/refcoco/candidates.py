@@ -21,8 +21,10 @@ from pipelines.datasets.coco.detections import (
     surest,
 )
 from pipelines.datasets.common.grouping import ItemsByImage, group_by_image
+from pipelines.datasets.common.index import RAWS
 from pipelines.datasets.common.raw_items import ItemId
 from schemas.errors import InputFileError
+from schemas.json_decoding import decode
 from schemas.rejection import Kind
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitInput, Store, Volume
@@ -39,19 +41,9 @@ class Candidates:
     names: Names
     grouped: ItemsByImage
 
-    def of(self, number: int) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-        """Yield rejections and counts of the detections in a picture; return its candidates.
-
-        Args:
-            number: the COCO number of a picture that the part owns.
-        """
-        raws = self.grouped.raws.get(number, [])
-        yield Count(Kind.ANNOTATION, "read", len(raws))
-        regions = yield from distinct_detections(self.split, str(number), raws, self.names)
-        sure = [region for region in surest(regions) if (region.score or 0) >= _MIN_SCORE]
-        candidates = tuple(sure[:_MAX_CANDIDATES])
-        yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(candidates))
-        return candidates
+    def detections(self, number: int) -> bytes:
+        """Return the detections in a picture, by its COCO number, as a JSON list."""
+        return b"[%b]" % b",".join(self.grouped.raws.get(number, []))
 
     def shards(self, images: Mapping[int, ImageInfo], sentences: Mapping[int, int]) -> int:
         """Return the number of shards of a split, which has a record for each sentence.
@@ -69,6 +61,26 @@ class Candidates:
             picture_bytes=sum(sentences[n] * image.size_bytes for n, image in images.items()),
         )
         return replace(self.split.sizing, record_per_region=False).shards(volume)
+
+
+def candidates_among(
+    split: SplitInput, image_id: str, detections: bytes, names: Names
+) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
+    """Yield rejections and counts of the detections in a picture; return its candidates.
+
+    Args:
+        split: the split of the picture.
+        image_id: the COCO number of the picture.
+        detections: its detections, as `Candidates.detections` returns them.
+        names: the names of their categories.
+    """
+    raws = decode(RAWS, detections)
+    yield Count(Kind.ANNOTATION, "read", len(raws))
+    regions = yield from distinct_detections(split, image_id, raws, names)
+    sure = [region for region in surest(regions) if (region.score or 0) >= _MIN_SCORE]
+    candidates = tuple(sure[:_MAX_CANDIDATES])
+    yield Count(Kind.ANNOTATION, "sampled_out", len(regions) - len(candidates))
+    return candidates
 
 
 def read_candidates(

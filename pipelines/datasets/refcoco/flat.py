@@ -13,11 +13,12 @@ position among the sentences of the ref in alphabetical order.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from pipelines.datasets.coco.categories import read_categories
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.common.entries import (
     Refused,
@@ -27,16 +28,19 @@ from pipelines.datasets.common.entries import (
     rejections,
 )
 from pipelines.datasets.common.lenient_json import decode_json, decode_whole
+from pipelines.datasets.common.packed import Opening
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
-from pipelines.datasets.refcoco.candidates import Candidates, read_candidates
-from pipelines.datasets.refcoco.sentences import Images, Sentence, described_images, shards
+from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.described import Boxes, Described, Read
+from pipelines.datasets.refcoco.sentences import Images, Sentence, shards, unread
 from schemas.geometry import Box, xyxy
 from schemas.rejection import Kind, Reason, Rejected
 from schemas.sample import ImageInfo
 from schemas.source import Count, Entry, SourceRegion, SplitFacts, SplitInput, Store
 
+_BOX_BYTES = 100  # of a box while it waits for its bin, approximately
 _IMAGE_ID = re.compile(r"(?:COCO_[a-z]+[0-9]{4}_)?([0-9]{1,12})(?:_[0-9]+)?(?:\.jpg)?")
 
 
@@ -82,8 +86,10 @@ class _Image:
     sentences: Sequence[Sentence]
 
 
-def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split in a flat file, which has the split's name as its role.
+def open_flat(split: SplitInput, store: Store) -> Opening[Described]:
+    """Yield the entries of one split that are no image's, and return its images.
+
+    Its flat file has the split's name as its role.
 
     Raises:
         InputFileError: the file as a whole cannot be used.
@@ -96,12 +102,25 @@ def parse_flat(split: SplitInput, store: Store) -> Iterator[Entry]:
         refused += odd
     # The last file is read before anything is counted: it may be one that cannot be used.
     candidates = read_candidates(split, store, list(images))
+    listing = list_pictures(split, store)
     if split.leads:
         yield Count(Kind.SENTENCE, "read", len(items))
         yield from rejections(split, Kind.SENTENCE, refused)
         yield Count(Kind.IMAGE, "read", len(images))
         yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in images.values()))
-    yield from _images(split, list_pictures(split, store), images, candidates)
+    usable, unusable = _usable(split, listing, images)
+    yield from image_rejections(split, unusable)
+    sentences = {number: image.sentences for number, image in images.items()}
+    taken = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(unusable).keys(),
+        candidates=candidates,
+        absent=AbsentExpressions(split, sentences, None).of,
+    )
+    yield from unread(split, taken, sentences)
+    yield from _unread_boxes(split, images, taken)
+    return (yield from _opening(split, images, taken, sentences))
 
 
 def images_in(content: bytes, path: str) -> set[int]:
@@ -165,12 +184,10 @@ def _order(record: _Record) -> tuple[str, str, str, int, int]:
     return record.img_id, record.sents, record.region_id, record.width, record.height
 
 
-def _images(
-    split: SplitInput,
-    listing: Mapping[str, int],
-    declared: Mapping[ItemId, _Image],
-    candidates: Candidates | None,
-) -> Iterator[Entry]:
+def _usable(
+    split: SplitInput, listing: Mapping[str, int], declared: Mapping[ItemId, _Image]
+) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
+    """Return the images whose picture exists, by number, and the faults of all other images."""
     usable: dict[ItemId, ImageInfo] = {}
     refused: list[Refused] = []
     for number, image in declared.items():
@@ -181,27 +198,43 @@ def _images(
             )
         except Rejected as cause:
             refused.append((str(number), cause))
-    sentences = {number: image.sentences for number, image in declared.items()}
-    images = Images(
-        usable=usable,
-        chosen=limited(split, usable),
-        refused=dict(refused).keys(),
-        candidates=candidates,
-        absent=AbsentExpressions(split, sentences, None).of,
-    )
-    regions = sum(len(declared[number].boxes) for number in usable)
+    return usable, refused
+
+
+def _unread_boxes(
+    split: SplitInput, declared: Mapping[ItemId, _Image], images: Images
+) -> Iterator[Entry]:
+    for number, image in declared.items():
+        if number not in images.chosen and split.owns(str(number)):
+            boxes = len(image.boxes)
+            yield Count(
+                Kind.ANNOTATION, "sampled_out" if number in images.usable else "with_image", boxes
+            )
+
+
+def _opening(
+    split: SplitInput,
+    declared: Mapping[ItemId, _Image],
+    images: Images,
+    sentences: Mapping[ItemId, Sequence[Sentence]],
+) -> Opening[Described]:
+    boxes = {number: declared[number].boxes for number in images.usable}
+    regions = sum(map(len, boxes.values()))
     number_of_shards = shards(split, images, sentences, regions=regions, categories=0)
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards)
-    yield from image_rejections(split, refused)
 
-    def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-        yield from ()
-        return tuple(SourceRegion(name, box) for name, box in declared[number].boxes.items())
+    def boxes_of(number: ItemId) -> Boxes:
+        return Boxes(regions=tuple(SourceRegion(name, box) for name, box in boxes[number].items()))
 
-    yield from described_images(split, images, sentences, number_of_shards, regions_of, None)
-    for number, image in declared.items():
-        if number in images.chosen or not split.owns(str(number)):
-            continue
-        boxes = len(image.boxes)
-        yield Count(Kind.ANNOTATION, "sampled_out" if number in usable else "with_image", boxes)
+    read = Read(
+        split=split,
+        images=images,
+        sentences=sentences,
+        boxes_of=boxes_of,
+        shards=number_of_shards,
+        categories=read_categories(()),
+        labels=None,
+        size=_BOX_BYTES * regions,
+    )
+    return read.opened()

@@ -8,6 +8,7 @@ no kind, so that nothing can be known about where it is true.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from transforms.stopwords import ENGLISH
 
@@ -116,6 +117,7 @@ _KINDS = (
 )
 
 
+@lru_cache(maxsize=1 << 16)  # more words than the sentences of a data set have
 def stem(word: str) -> str:
     """Return the form in which singular and plural of a lower-case word are the same.
 

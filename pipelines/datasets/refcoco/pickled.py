@@ -6,8 +6,7 @@ belong to another split, or to none. The first split reports the items of the fi
 image.
 """
 
-from collections.abc import Collection, Generator, Iterator, Sequence
-from typing import cast
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -19,35 +18,34 @@ from pipelines.datasets.coco.categories import (
     Categories,
     read_categories,
 )
-from pipelines.datasets.coco.layout import read_regions, usable_images, without_image
+from pipelines.datasets.coco.layout import usable_images, without_image
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
-from pipelines.datasets.coco.records import CocoAnnotation, CocoFile, Undecoded
+from pipelines.datasets.coco.records import CocoFile
 from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
 from pipelines.datasets.common.lenient_json import decode_json
+from pipelines.datasets.common.packed import Opening
 from pipelines.datasets.common.picture_files import PictureFiles
 from pipelines.datasets.common.raw_items import ItemId, Raw, malformed
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.absent import AbsentExpressions
 from pipelines.datasets.refcoco.box_names import read_box_names
-from pipelines.datasets.refcoco.candidates import Candidates, read_candidates
+from pipelines.datasets.refcoco.candidates import read_candidates
+from pipelines.datasets.refcoco.described import Boxes, Described, Read
 from pipelines.datasets.refcoco.refs import Refs
-from pipelines.datasets.refcoco.sentences import Images, described_images, shards
+from pipelines.datasets.refcoco.sentences import Images, shards, unread
 from schemas.rejection import Kind
-from schemas.sample import LabelSet
+from schemas.sample import ImageInfo, LabelSet
 from schemas.source import (
     Count,
     Entry,
-    SourceRegion,
     SplitFacts,
     SplitInput,
     Store,
 )
 
-_Boxes = CocoFile[CocoAnnotation] | CocoFile[Raw]
 
-
-def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iterator[Entry]:
-    """Yield the entries of one split of RefCOCO from its owners' files.
+def open_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Opening[Described]:
+    """Yield the entries of one split of RefCOCO that are no image's, and return its images.
 
     Args:
         split: the split, with the paths of its files under the roles "refs" and "instances".
@@ -59,23 +57,35 @@ def parse_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Iter
     """
     refs = Refs(store.read(split.files["refs"]), split.files["refs"], split.split, splits)
     path = split.files["instances"]
-    file, strays = _about(
-        coco_json.decode_file(read_text(store, path), path), refs.sentences.keys()
-    )
+    whole = coco_json.decode_raw_file(read_text(store, path), path)
+    file, strays = _about(whole, refs.sentences.keys())
     if split.split != splits[0]:
         strays = ([], [])
     categories = read_categories(file.categories)
     # The last file is read before anything is counted: it may be one that cannot be used.
     candidates = read_candidates(split, store, list(refs.sentences))
+    pictures = PictureFiles(split, list_pictures(split, store))
     if split.leads:
         yield from _totals(split, file, categories, strays)
         yield Count(Kind.SENTENCE, "read", refs.read)
         yield from rejections(split, Kind.SENTENCE, refs.refused)
-    pictures = PictureFiles(split, list_pictures(split, store))
-    yield from _images(split, pictures, file, categories, refs, candidates)
+    usable, refused = _images(split, pictures, file)
+    yield from image_rejections(split, refused)
+    names = read_box_names(file.annotations, categories)
+    images = Images(
+        usable=usable,
+        chosen=limited(split, usable),
+        refused=dict(refused).keys(),
+        candidates=candidates,
+        absent=AbsentExpressions(split, refs.sentences, names).of,
+    )
+    yield from unread(split, images, refs.sentences)
+    return (yield from _opening(split, file, categories, refs, images))
 
 
-def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list[Refused], ...]]:
+def _about(
+    file: CocoFile[Raw], wanted: Collection[ItemId]
+) -> tuple[CocoFile[Raw], tuple[list[Refused], ...]]:
     """Return the file with only the wanted images and boxes; and images and boxes without ids."""
     images, stray_images = [], []
     for position, raw in enumerate(file.images):
@@ -84,21 +94,22 @@ def _about(file: _Boxes, wanted: Collection[ItemId]) -> tuple[_Boxes, tuple[list
                 images.append(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             stray_images.append((f"images[{position}]", malformed(error)))
-    items: Sequence[Undecoded] = file.annotations
     annotations, stray_annotations = [], []
-    for position, item in enumerate(items):
+    for position, raw in enumerate(file.annotations):
         try:
-            link = item if isinstance(item, CocoAnnotation) else coco_json.link_of(item)
-            if link.image_id in wanted:
-                annotations.append(item)
+            if coco_json.link_of(raw).image_id in wanted:
+                annotations.append(raw)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             stray_annotations.append((f"annotations[{position}]", malformed(error)))
     kept = CocoFile(images, annotations, file.categories, file.licenses)
-    return cast("_Boxes", kept), (stray_images, stray_annotations)
+    return kept, (stray_images, stray_annotations)
 
 
 def _totals(
-    split: SplitInput, file: _Boxes, categories: Categories, strays: tuple[list[Refused], ...]
+    split: SplitInput,
+    file: CocoFile[Raw],
+    categories: Categories,
+    strays: tuple[list[Refused], ...],
 ) -> Iterator[Entry]:
     yield Count(Kind.CATEGORY, "read", len(file.categories))
     yield Count(Kind.CATEGORY, "kept", len(categories.names))
@@ -111,43 +122,46 @@ def _totals(
 
 
 def _images(
-    split: SplitInput,
-    pictures: PictureFiles,
-    file: _Boxes,
-    categories: Categories,
-    refs: Refs,
-    candidates: Candidates | None,
-) -> Iterator[Entry]:
-    groups, refused = coco_json.group_annotations(file.annotations, split)
-    yield from rejections(split, Kind.ANNOTATION, refused)
+    split: SplitInput, pictures: PictureFiles, file: CocoFile[Raw]
+) -> tuple[dict[ItemId, ImageInfo], list[Refused]]:
+    """Return the images whose picture exists, by number, and the faults of all other images."""
     declared, undeclared = index_items(file.images, coco_json.IMAGE, "images")
     for number, image in declared.items():
         image.file_name = find_picture(int(number), pictures.sizes)
     usable, unusable = usable_images(split, file.licenses, declared, pictures)
-    refused = undeclared + unusable
-    images = Images(
-        usable=usable,
-        chosen=limited(split, usable),
-        refused=dict(refused).keys(),
-        candidates=candidates,
-        absent=AbsentExpressions(
-            split, refs.sentences, read_box_names(file.annotations, categories)
-        ).of,
-    )
+    return usable, undeclared + unusable
+
+
+def _opening(
+    split: SplitInput,
+    file: CocoFile[Raw],
+    categories: Categories,
+    refs: Refs,
+    images: Images,
+) -> Opening[Described]:
+    groups, refused = coco_json.group_annotations(file.annotations, split)
+    yield from rejections(split, Kind.ANNOTATION, refused)
+    others = {number: items for number, items in groups.items() if number not in images.chosen}
+    yield from without_image(split, others, images.usable, images.refused)
     names = categories.distinct
     labels = LabelSet.of(COCO_LABEL_SET if set(names) == set(COCO_NAMES) else "RefCOCO", names)
-    annotations = len(file.annotations)
     number_of_shards = shards(
-        split, images, refs.sentences, regions=annotations, categories=len(names)
+        split, images, refs.sentences, regions=len(file.annotations), categories=len(names)
     )
     if split.leads:
         yield SplitFacts(split.source, split.split, number_of_shards, labels)
-    yield from image_rejections(split, refused)
 
-    def regions_of(number: ItemId) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-        return read_regions(split, groups.pop(number, []), categories)
+    def boxes_of(number: ItemId) -> Boxes:
+        return Boxes(annotations=coco_json.joined(groups.get(number, [])))
 
-    yield from described_images(
-        split, images, refs.sentences, number_of_shards, regions_of, labels.brief()
+    read = Read(
+        split=split,
+        images=images,
+        sentences=refs.sentences,
+        boxes_of=boxes_of,
+        shards=number_of_shards,
+        categories=categories,
+        labels=labels.brief(),
+        size=sum(len(memoryview(raw)) for raw in file.annotations),
     )
-    yield from without_image(split, groups, usable, images.refused)
+    return read.opened()

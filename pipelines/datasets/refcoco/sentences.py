@@ -1,20 +1,19 @@
 """Sentences about objects and the images they belong to, in a form common to both file formats."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from msgspec.structs import replace
 
 from pipelines.datasets.common.entries import rejection, rejections
 from pipelines.datasets.common.raw_items import ItemId
 from pipelines.datasets.refcoco.candidates import Candidates
 from schemas.item import AbsentExpression, Expression
 from schemas.limits import MAX_TEXT_CHARACTERS
-from schemas.rejection import Kind, Reason, Rejected
-from schemas.sample import ImageInfo, LabelSet
-from schemas.source import Count, Entry, SourceImage, SourceRegion, SplitInput, Volume
+from schemas.rejection import Kind, Reason, Rejected, Rejection
+from schemas.sample import ImageInfo
+from schemas.source import Count, Entry, SplitInput, Volume
 
 
 class Sentence(msgspec.Struct, frozen=True, gc=False):
@@ -82,75 +81,43 @@ def _records(sentences: Sequence[Sentence], choices: float) -> int:
     return max(described.values()) + round(len(sentences) * choices)
 
 
-def described_images(
-    split: SplitInput,
-    images: Images,
-    sentences: Mapping[ItemId, Sequence[Sentence]],
-    shards: int,
-    regions_of: Callable[[ItemId], Generator[Entry, None, tuple[SourceRegion, ...]]],
-    label_set: LabelSet | None,
+def unread(
+    split: SplitInput, images: Images, sentences: Mapping[ItemId, Sequence[Sentence]]
 ) -> Iterator[Entry]:
-    """Yield a part's images with regions and sentences, and counts and rejections of the rest.
-
-    An image with candidates keeps, of the owner's regions, only those that a sentence refers to.
+    """Yield counts and rejections of a part's images that are not read, and of their sentences.
 
     Args:
         split: the part that is read.
         images: the images of the whole split.
         sentences: the sentences of the whole split, by image.
-        shards: the number of shards of the split.
-        regions_of: yields rejections of an image's regions, and returns the other regions.
-        label_set: the set of the regions' category names, as `LabelSet.brief` returns it.
     """
-    candidates = images.candidates
-    if candidates is not None and split.leads:
-        yield from candidates.grouped.refused_entries(split)
-    owned = [number for number in images.usable if split.owns(str(number))]
-    taken = [number for number in owned if number in images.chosen]
-    yield Count(Kind.IMAGE, "sampled_out", len(owned) - len(taken))
-    for number in taken:
-        regions = yield from regions_of(number)
-        if candidates is not None:
-            referents = yield from _referents(split, regions, sentences[number])
-            regions = referents + (yield from candidates.of(int(number)))
-        # An evaluation uses every sentence, also repeated ones, as published evaluations do.
-        items = yield from _expressions(split, sentences[number], repeated=split.evaluation)
-        image = replace(images.usable[number], shards=shards)
-        absent = images.absent(number, items)
-        yield SourceImage(image, regions, items, label_set, absent)
-    for number, unused in sentences.items():
-        if number in images.chosen or not split.owns(str(number)):
+    if images.candidates is not None and split.leads:
+        yield from images.candidates.grouped.refused_entries(split)
+    left_out = images.usable.keys() - images.chosen
+    number = sum(split.owns(str(image_number)) for image_number in left_out)
+    yield Count(Kind.IMAGE, "sampled_out", number)
+    for image_number, unused in sentences.items():
+        if image_number in images.chosen or not split.owns(str(image_number)):
             continue
-        if number in images.usable:
+        if image_number in images.usable:
             yield Count(Kind.SENTENCE, "sampled_out", len(unused))
-        elif str(number) in images.refused:
+        elif str(image_number) in images.refused:
             yield Count(Kind.SENTENCE, "with_image", len(unused))
         else:
-            cause = Rejected(Reason.UNKNOWN_IMAGE, f"image_id {number} is not among the images")
+            detail = f"image_id {image_number} is not among the images"
+            cause = Rejected(Reason.UNKNOWN_IMAGE, detail)
             yield from rejections(split, Kind.SENTENCE, [(item.id, cause) for item in unused])
 
 
-def _referents(
-    split: SplitInput, regions: Sequence[SourceRegion], sentences: Sequence[Sentence]
-) -> Generator[Entry, None, tuple[SourceRegion, ...]]:
-    """Yield rejections of regions that no sentence refers to, and return the other regions."""
-    spoken_of = {sentence.region_id for sentence in sentences}
-    cause = Rejected(Reason.NOT_USED, "no sentence is about it, and a detector's boxes are offered")
-    others = [region.region_id for region in regions if region.region_id not in spoken_of]
-    yield from rejections(split, Kind.ANNOTATION, [(name, cause) for name in others])
-    return tuple(region for region in regions if region.region_id in spoken_of)
+def expressions(
+    split: SplitInput, sentences: Sequence[Sentence]
+) -> tuple[tuple[Expression, ...], list[Rejection]]:
+    """Return the sentences of an image, and rejections of repeated ones.
 
-
-def _expressions(
-    split: SplitInput, sentences: Sequence[Sentence], *, repeated: bool
-) -> Generator[Entry, None, tuple[Expression, ...]]:
-    """Yield rejections of repeated sentences of an image, and return the other sentences.
-
-    Args:
-        split: the split of the sentences.
-        sentences: the sentences about one image.
-        repeated: whether to keep sentences with the same words as another sentence of the ref.
+    An evaluation uses every sentence, also repeated ones, as published evaluations do.
     """
+    repeated = split.evaluation
+    refused: list[Rejection] = []
     taken: dict[str, Expression] = {}
     first_ids: dict[tuple[str, str, str], str] = {}
     for sentence in sorted(sentences, key=_order):
@@ -163,8 +130,8 @@ def _expressions(
             first_ids[sentence.ref, sentence.region_id, words] = sentence.id
             taken[sentence.id] = Expression(sentence.id, sentence.region_id, sentence.text)
             continue
-        yield rejection(split, Kind.SENTENCE, sentence.id, cause)
-    return tuple(taken.values())
+        refused.append(rejection(split, Kind.SENTENCE, sentence.id, cause))
+    return tuple(taken.values()), refused
 
 
 def _order(sentence: Sentence) -> tuple[int, str, str]:

@@ -19,10 +19,14 @@ from dataclasses import dataclass
 from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER, FOLDERS
 from pipelines.datasets.coco.records import decode_outline
+from pipelines.datasets.common.bins import Division
+from pipelines.datasets.common.index import Indexes
+from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.text_files import read_text
-from pipelines.datasets.refcoco.flat import parse_flat
-from pipelines.datasets.refcoco.pickled import parse_pickle
+from pipelines.datasets.refcoco.described import Described
+from pipelines.datasets.refcoco.flat import open_flat
+from pipelines.datasets.refcoco.pickled import open_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from schemas.errors import UsageError
 from schemas.sample import Task
@@ -130,10 +134,23 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
 
 def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     """Yield the entries of one split of RefCOCO, RefCOCO+ or RefCOCOg."""
+    return read_whole(split, store, _opening(split, store))
+
+
+def divide(split: SplitInput, store: Store, parts: int, _: Indexes) -> Division:
+    """Return the division of one split for a number of workers.
+
+    Raises:
+        InputFileError: a file as a whole cannot be used.
+    """
+    return divide_packed(split, parts, _opening(split, store))
+
+
+def _opening(split: SplitInput, store: Store) -> Opening[Described]:
     if split.split in split.files:
-        return parse_flat(split, store)
+        return open_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])
-    return parse_pickle(split, store, splits)
+    return open_pickle(split, store, splits)
 
 
 def outline(split: SplitInput, store: Store) -> None:
@@ -167,6 +184,7 @@ def _spec(name: str) -> DatasetSpec:
         evaluations=(Task.REGION_CAPTION, Task.REFERRING_EXPRESSION_COMPREHENSION),
         locate=locate,
         parse=parse,
+        divide=divide,
         outline=outline,
         picture_name=coco_picture,
         picture_owners=("coco",),

@@ -43,7 +43,12 @@ class _AttributesRecord(VgImageRecord, kw_only=True):
 
 
 _ATTRIBUTES = msgspec.json.Decoder(VgAttributes)
-ATTRIBUTES = RecordKind(msgspec.json.Decoder(_AttributesRecord), (Kind.ATTRIBUTE,), "attribute/")
+ATTRIBUTES = RecordKind(
+    msgspec.json.Decoder(_AttributesRecord),
+    msgspec.json.Decoder(list[_AttributesRecord]),
+    (Kind.ATTRIBUTE,),
+    "attribute/",
+)
 
 
 def add_attributes(annotations: ImageAnnotations, image_id: ItemId, items: Iterable[Raw]) -> None:

@@ -8,25 +8,25 @@
 
 Version 1.0 uses `id` for every id, and `image` for a region's image; since version 1.4 an object
 merged with others has `names` instead of `name`, the first of which is read, and
-`merged_object_ids`, which are not. All versions are read. A file is cut
-into its records; records of other parts are dropped, and the rest is decoded image by image.
+`merged_object_ids`, which are not. All versions are read.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from pipelines.datasets.common.entries import Refused
+from pipelines.datasets.common.index import RAWS
 from pipelines.datasets.common.lenient_json import decode_json, decode_whole
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
+from schemas.json_decoding import decode
 from schemas.rejection import Kind, Reason, Rejected
-from schemas.source import SplitInput
 
 XYWH = tuple[float | None, float | None, float | None, float | None]  # pixels; None: not a number
 
-_NO_ID: ItemId = ""
+NO_ID: ItemId = ""
 
 
 class VgImage(msgspec.Struct):
@@ -35,8 +35,8 @@ class VgImage(msgspec.Struct):
     url: str
     width: int
     height: int
-    id: ItemId = _NO_ID
-    image_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    image_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
         self.id = _one_id("image_id", self.image_id, self.id)
@@ -50,14 +50,14 @@ class VgRegion(msgspec.Struct):
     width: float | None
     height: float | None
     phrase: str
-    id: ItemId = _NO_ID
-    region_id: ItemId = _NO_ID
-    image: ItemId = _NO_ID
-    image_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    region_id: ItemId = NO_ID
+    image: ItemId = NO_ID
+    image_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
         self.id = _one_id("region_id", self.region_id, self.id)
-        self.image = as_number(self.image if self.image_id == _NO_ID else self.image_id)
+        self.image = as_number(self.image if self.image_id == NO_ID else self.image_id)
 
     @property
     def box(self) -> XYWH:
@@ -72,8 +72,8 @@ class VgNumbered(msgspec.Struct):
     y: float | None
     w: float | None
     h: float | None
-    id: ItemId = _NO_ID
-    object_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    object_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
         self.id = _one_id("object_id", self.object_id, self.id)
@@ -104,8 +104,8 @@ class VgRelationship(msgspec.Struct):
     predicate: str
     subject: VgObject
     object: VgObject
-    id: ItemId = _NO_ID
-    relationship_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    relationship_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
         self.id = _one_id("relationship_id", self.relationship_id, self.id)
@@ -114,11 +114,11 @@ class VgRelationship(msgspec.Struct):
 class VgImageRecord(msgspec.Struct):
     """The record of one image in a file."""
 
-    id: ItemId = _NO_ID
-    image_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    image_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
-        self.image_id = as_number(self.id if self.image_id == _NO_ID else self.image_id)
+        self.image_id = as_number(self.id if self.image_id == NO_ID else self.image_id)
 
 
 class _RegionRecord(VgImageRecord, kw_only=True):
@@ -136,10 +136,10 @@ class _RelationshipRecord(VgImageRecord, kw_only=True):
 class _Named(msgspec.Struct):
     """An item of which only the id is decoded."""
 
-    id: ItemId = _NO_ID
-    region_id: ItemId = _NO_ID
-    relationship_id: ItemId = _NO_ID
-    object_id: ItemId = _NO_ID
+    id: ItemId = NO_ID
+    region_id: ItemId = NO_ID
+    relationship_id: ItemId = NO_ID
+    object_id: ItemId = NO_ID
 
     def __post_init__(self) -> None:
         self.id = _one_id("id", self.region_id, self.relationship_id, self.object_id, self.id)
@@ -157,7 +157,6 @@ IMAGE = msgspec.json.Decoder(VgImage)
 REGION = msgspec.json.Decoder(VgRegion)
 RELATIONSHIP = msgspec.json.Decoder(VgRelationship)
 _NAMED = msgspec.json.Decoder(_Named)
-_LIST = msgspec.json.Decoder(list[Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +164,16 @@ class RecordKind:
     """The kind of the records of a file."""
 
     decoder: msgspec.json.Decoder[Any]  # of a `VgImageRecord` with `items`
+    list_decoder: msgspec.json.Decoder[list[Any]]  # of several
     counted: tuple[Kind, ...]  # the kinds under which the ledger counts an item
     prefix: str = ""  # the beginning of an item's id, before the owner's id
+
+    def decoded(self, records: bytes) -> list[Any]:
+        """Return the records in a JSON list of records that can each be decoded."""
+        try:
+            return decode(self.list_decoder, records)
+        except msgspec.DecodeError:
+            return [decode_json(self.decoder, raw) for raw in decode(RAWS, records)]
 
     def names(self, items: Iterable[Raw], name: str) -> list[str]:
         """Return the ids of undecoded items, or for items without an id positions: `NAME[3]`."""
@@ -179,28 +186,17 @@ class RecordKind:
             return ""
 
 
-REGIONS = RecordKind(msgspec.json.Decoder(_RegionRecord), (Kind.ANNOTATION, Kind.SENTENCE))
-RELATIONSHIPS = RecordKind(
-    msgspec.json.Decoder(_RelationshipRecord), (Kind.RELATIONSHIP,), "relationship/"
+REGIONS = RecordKind(
+    msgspec.json.Decoder(_RegionRecord),
+    msgspec.json.Decoder(list[_RegionRecord]),
+    (Kind.ANNOTATION, Kind.SENTENCE),
 )
-
-
-@dataclass(slots=True)
-class Records:
-    """The records of one file that belong to a part."""
-
-    kind: RecordKind
-    read: int = 0  # items in the whole file
-    left_out: int = 0  # items of images that the limit leaves out
-    items: dict[ItemId, list[Raw]] = field(default_factory=dict)  # by image; undecoded
-    refused: list[Refused] = field(default_factory=list)  # records without an image
-
-    def take(self, image_id: ItemId) -> list[Raw]:
-        """Return the items of an image, and remove them from these records."""
-        items: list[Raw] = []
-        for record in self.items.pop(image_id, ()):
-            items += decode_json(self.kind.decoder, record).items
-        return items
+RELATIONSHIPS = RecordKind(
+    msgspec.json.Decoder(_RelationshipRecord),
+    msgspec.json.Decoder(list[_RelationshipRecord]),
+    (Kind.RELATIONSHIP,),
+    "relationship/",
+)
 
 
 def decode_list(content: bytes, path: str) -> list[Raw]:
@@ -210,57 +206,13 @@ def decode_list(content: bytes, path: str) -> list[Raw]:
         InputFileError: the content is no JSON list; the message says where the fault is.
     """
     return decode_whole(
-        _LIST,
+        RAWS,
         content,
         path,
         "a whole file of Visual Genome",
         "Expected a JSON list with one object per image. If it is a download, fetch it again; "
         "if it is still zipped, unpack it.",
     )
-
-
-def read_records(
-    content: bytes,
-    path: str,
-    kind: RecordKind,
-    split: SplitInput,
-    unwanted: Collection[ItemId],
-    members: Collection[ItemId] | None,
-) -> Records:
-    """Return a part's records of one file.
-
-    Args:
-        content: the content of the file.
-        path: the path of the file, for messages.
-        kind: the kind of the file's records.
-        split: the part of the split, which decides the images that are read.
-        unwanted: usable images that the limit leaves out.
-        members: the split's images; None: all images, and items without an image are reported.
-    """
-    records, name = Records(kind), path.rsplit("/", 1)[-1]
-    for position, raw in enumerate(decode_list(content, path)):
-        listed = f"{name}[{position}]"
-        try:
-            record = decode_json(kind.decoder, raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if members is None:
-                records.read += 1  # the number of items is unknown
-                records.refused.append((listed, malformed(error)))
-            continue
-        if members is not None and record.image_id not in members:
-            continue
-        records.read += len(record.items)
-        if record.image_id == _NO_ID:
-            cause = Rejected(Reason.MALFORMED, f"{listed} does not say of which image")
-            records.refused += [(item, cause) for item in kind.names(record.items, listed)]
-        elif not split.owns(str(record.image_id)):
-            continue
-        elif record.image_id in unwanted:
-            records.left_out += len(record.items)
-        else:
-            held = raw if split.parts == 1 else raw.copy()  # a view holds all of the content
-            records.items.setdefault(record.image_id, []).append(held)
-    return records
 
 
 def index_items(
@@ -295,6 +247,6 @@ def _id_order(item_id: ItemId) -> tuple[int, str]:
 def _one_id(key: str, *ids: ItemId) -> ItemId:
     """Return an item's id, from the first field that has an id, in the form for comparison."""
     for item_id in ids:
-        if item_id != _NO_ID:
+        if item_id != NO_ID:
             return as_number(item_id)
     raise ValueError(f"it has neither `{key}` nor `id`")

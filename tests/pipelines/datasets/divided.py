@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from pipelines.datasets.common.bins import Division
-from pipelines.entries import divided_entries
+from pipelines.datasets.common.bins import Division, read_bins
+from pipelines.storage.files import FileStore
 from schemas.source import Count, Entry, Repaired, SplitInput
 
 
@@ -18,7 +18,7 @@ def split_into_parts(splits: Iterable[SplitInput], parts: int) -> list[SplitInpu
 def entries_of(division: Division | None) -> list[Entry]:
     """Return the entries of a split that must be divided."""
     assert division is not None
-    return list(divided_entries(division))
+    return list(read_bins(division, FileStore()))
 
 
 def counted(entries: Iterable[Entry]) -> Counter[str]:
