@@ -5,19 +5,25 @@ hundred times and more at its options, reads the source of each function for a w
 trace for every type hint, and measures how much memory a side input takes.
 """
 
+import bz2
 import concurrent.futures
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from apache_beam.internal import cloudpickle_pickler, pickler
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+from apache_beam.pipeline import Pipeline
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.worker import bundle_processor, statecache
 from apache_beam.transforms import core, ptransform, userstate, util
 from apache_beam.typehints import decorators, native_type_compatibility
 
 Function = Callable[..., Any]
+IN_THIS_PROCESS = type(FnApiRunner()._default_environment)
 
 
 def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
@@ -37,6 +43,14 @@ def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
     set_attribute(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
     futures = SimpleNamespace(ThreadPoolExecutor=_Here, TimeoutError=TimeoutError)
     set_attribute(bundle_processor, "concurrent", SimpleNamespace(futures=futures))
+    set_attribute(pickler, "roundtrip", _copied_if_empty(pickler.roundtrip))
+    packing = _Packing()
+    set_attribute(cloudpickle_pickler, "bz2", packing)
+    laid_out = packing.spared(Pipeline.to_runner_api, always=False)
+    set_attribute(Pipeline, "to_runner_api", laid_out)
+    processor = bundle_processor.BundleProcessor
+    unpickled = packing.spared(processor.create_execution_tree, always=True)
+    set_attribute(processor, "create_execution_tree", unpickled)
     signature = _once_a_function(decorators.get_signature)
     for module in (decorators, core, ptransform, util):
         set_attribute(module, "get_signature", signature)
@@ -56,6 +70,38 @@ class _Here(concurrent.futures.Executor):
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         future.set_result(call(*args, **keywords))
         return future
+
+
+class _Packing(threading.local):
+    """`bz2` as Beam uses it, which does not pack what only this process unpacks."""
+
+    _is_spared = False
+
+    def compress(self, content: bytes, compresslevel: int) -> bytes:
+        """Pack, if it may leave the process."""
+        return content if self._is_spared else bz2.compress(content, compresslevel)
+
+    def decompress(self, content: bytes) -> bytes:
+        """Unpack, if it is packed: a pickle begins otherwise."""
+        return bz2.decompress(content) if content.startswith(b"BZh") else content
+
+    def spared(self, call: Function, *, always: bool) -> Function:
+        """Return a function without packing: always, or where its environment is this process."""
+
+        def spare(*args: Any, **keywords: Any) -> Any:
+            before = self._is_spared
+            environment = keywords.get("default_environment")
+            self._is_spared = always or type(environment) is IN_THIS_PROCESS
+            try:
+                return call(*args, **keywords)
+            finally:
+                self._is_spared = before
+
+        return spare
+
+
+def _copied_if_empty(roundtrip: Function) -> Function:
+    return lambda value: type(value)() if value in ([], {}) else roundtrip(value)
 
 
 def _parsed_once(init: Function) -> Function:
