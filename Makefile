@@ -38,9 +38,9 @@ test-vllm: $(STAMP) ## Caption and serve with a real vLLM and tiny models (in ~/
 
 test-engines: $(STAMP) ## Build on Beam's job service and on Prism, where it is (in ~/.cache, once: 400 MB)
 	$(BIN)/python -m tests.engines.compare
-	$(BIN)/python -m pytest tests/engines/check_ends.py tests/engines/check_killed.py $(ARGS)
+	@# The checks wait more than they work.
 	stores="$$($(BIN)/python -m tests.stores)" && "$$stores/bin/python" -m pytest \
-		tests/engines/check_cut_off.py tests/engines/check_recap.py $(ARGS)
+		--numprocesses=2 --dist=loadfile tests/engines/check_*.py $(ARGS)
 
 test-loaders: $(STAMP) ## Load exports with ms-swift, LLaMA-Factory and others (made in ~/.cache, once: 200 MB)
 	loaders="$$($(BIN)/python -m tests.loaders.environment)" && \
