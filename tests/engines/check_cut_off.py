@@ -37,7 +37,7 @@ from tests.pipelines.storage.store_servers import missing, started_store
 END_SECONDS = 560  # the worker notices after 320 s at most, and our watch after 120 more
 
 pytestmark = [
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
     pytest.mark.usefixtures("network"),
     pytest.mark.parametrize("kind", ["job service", "prism"]),
     pytest.mark.skipif(elsewhere.missing(), reason="needs root, and ip"),

@@ -28,10 +28,11 @@ from tests.engines.compare import digests_of
 from tests.engines.engines import Engine, names, started
 
 END_SECONDS = 180  # after a kill, with two minutes of our watch
+RUN_SECONDS = 600  # of a whole run, on a busy machine
 CONCURRENCY = 4
 PORTABLE = [name for name in names() if not name.startswith("local")]
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def captioning(
 
 def finish(words: list[str]) -> None:
     """Run a command to its good end."""
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=END_SECONDS)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=RUN_SECONDS)
     assert done.returncode == 0, done.stderr
 
 
