@@ -72,13 +72,13 @@ class Page:
         content, _, self._unread = self._unread.partition(b"\0")
         return dict(json.loads(content))
 
-    def size(self, width: int, height: int, *, dark: bool = False) -> None:
-        """Set the size of the window, and whether it is dark."""
+    def size(self, width: int, height: int, *, dark: bool = False, scale: float = 1) -> None:
+        """Set the size of the window, whether it is dark, and the pixels of a unit of length."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
             height=height,
-            deviceScaleFactor=1,
+            deviceScaleFactor=scale,
             mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -124,10 +124,11 @@ class Page:
 
     def settle(self, expression: str, seconds: float) -> None:
         """Wait until an expression of JavaScript has had the same value for some seconds."""
-        last = None
-        while (value := self.run(expression)) != last:
-            last = value
-            time.sleep(seconds)
+        last, since = None, time.monotonic()
+        while (now := time.monotonic()) < since + seconds:
+            if (value := self.run(expression)) != last:
+                last, since = value, now
+            time.sleep(_PAUSE)
 
     def upload(self, selector: str, path: Path) -> None:
         """Choose a file in an input for files."""

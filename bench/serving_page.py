@@ -12,15 +12,17 @@ from pathlib import Path
 from bench.chromium import Page
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-WIDTH, HEIGHT = 1400, 1150  # pixels of the window: all that is drawn on lies in it
+WIDTH, HEIGHT = 1400, 1150  # of the window: all that is drawn on lies in it
 _NOTE = "document.querySelector('#note').innerText"
 _REGIONS = "document.querySelectorAll('#regions li').length"
-# What has been loaded, and the zoom of the editor, which glides for a while.
+# What has been loaded, where it is, and the zoom of the editor, which glides for a while.
 _LOADED = (
-    "performance.getEntriesByType('resource').length"
-    " + (document.querySelector('#editor .zoom-number')?.innerText ?? '')"
+    "JSON.stringify([performance.getEntriesByType('resource').length,"
+    " document.querySelector('#editor .zoom-number')?.innerText,"
+    " ...[...document.querySelectorAll('#view img, #editor canvas')]"
+    ".map(each => each.getBoundingClientRect())])"
 )
-_SETTLED, _GLIDED = 1.5, 5.0  # seconds
+_SETTLED, _GLIDED = 0.5, 1.5  # seconds
 _ENOUGH = 60.0  # seconds for the process to end
 
 
@@ -47,9 +49,9 @@ def served_page(checkpoint: Path, *flags: str) -> Iterator[str]:
             server.wait(_ENOUGH)
 
 
-def open_picture(page: Page, address: str, picture: Path) -> None:
-    """Open the page, and a picture on it."""
-    page.size(WIDTH, HEIGHT)
+def open_picture(page: Page, address: str, picture: Path, *, scale: float = 1) -> None:
+    """Open the page, and a picture on it, with some pixels of the screen for a unit of length."""
+    page.size(WIDTH, HEIGHT, scale=scale)
     page.visit(address)
     page.until("!!document.querySelector('input[type=file]')")
     page.upload("input[type=file]", picture)
