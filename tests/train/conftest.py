@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import apache_beam  # noqa: F401 - before the tests begin, for the fixture `quick_beam`
 import pytest
 import torch
 from transformers import CLIPVisionModel, LlamaForCausalLM

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from PIL import Image
 
 from model.presets import tiny_gpt4roi, tiny_regiongpt
-from tests.forked import command
+from regionforge.__main__ import main
+from tests.forked import Forked
 from tests.lively import write_lively_model
+from tests.quick_gradio import import_gradio
 from train.cli import run
 
 
@@ -51,14 +54,21 @@ def photos(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def page_address(tiny_models, tmp_path_factory) -> Iterator[str]:
     """The address of the page of the tiny RegionGPT, whose answers are of six tokens at most."""
-    words = ["chat", "--checkpoint", tiny_models["regiongpt"], "--web", "--port", "0"]
-    shown = tmp_path_factory.mktemp("page") / "shown.txt"
-    page = command(shown, *words, "--device", "cpu", "--max-new-tokens", "6")
+    if find_spec("gradio") is None:
+        pytest.skip("gradio (the extra demo) is not installed")
+    words = ["chat", "--checkpoint", str(tiny_models["regiongpt"]), "--web", "--port", "0"]
+    words += ["--device", "cpu", "--max-new-tokens", "6"]
+    page = Forked(tmp_path_factory.mktemp("page") / "shown.txt", _serve_page, words)
     match = re.match(r"http://\S+", page.line())
     assert match, page.shown()
     yield match[0]
     page.signal(signal.SIGINT)
     page.ended()
+
+
+def _serve_page(words: list[str]) -> None:
+    import_gradio()
+    main(words)
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
 """What the page of `chat --web` opens: pictures that were uploaded, and no other file."""
 
+import httpx
 import pytest
 from PIL import Image
-
-pytest.importorskip("gradio", reason="gradio (the extra demo) is not installed")
-
-import httpx
 
 
 @pytest.mark.parametrize("given", ["private.png", "http://picture.invalid/private.png"])

@@ -5,8 +5,6 @@ import re
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason="gradio (the extra demo) is not installed")
-
 from bench.chromium import chromium, find_chromium
 from bench.serving_page import (
     ask,

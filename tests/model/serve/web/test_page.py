@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio", reason="gradio (the extra demo) is not installed")
-
-from model.serve.web import page
 from model.serve.web.sketch import Sketch
+from tests.quick_gradio import import_gradio
+
+
+@pytest.fixture(scope="module")
+def page():
+    """The module of the page."""
+    import_gradio()
+    from model.serve.web import page
+
+    return page
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def note_of(outputs):
     return outputs[3]
 
 
-def test_a_round_by_clicks_and_a_question(regiongpt, picture):
+def test_a_round_by_clicks_and_a_question(page, regiongpt, picture):
     sketch = Sketch()
     assert "700 x 600 pixels" in note_of(page._open(sketch, picture))
     assert "opposite corner" in note_of(page._click(sketch, SimpleNamespace(index=[10, 20])))
@@ -40,7 +47,7 @@ def test_a_round_by_clicks_and_a_question(regiongpt, picture):
     assert sketch.messages == []
 
 
-def test_a_brushed_mask_is_a_region(picture):
+def test_a_brushed_mask_is_a_region(page, picture):
     sketch = Sketch()
     page._open(sketch, picture)
     layer = np.zeros((600, 700, 4), np.uint8)
@@ -52,7 +59,7 @@ def test_a_brushed_mask_is_a_region(picture):
     assert brushed.sum() == 100 * 100
 
 
-def test_mistakes_are_notes_and_change_nothing(regiongpt, picture, tmp_path):
+def test_mistakes_are_notes_and_change_nothing(page, regiongpt, picture, tmp_path):
     sketch = Sketch()
     assert "no picture is open" in note_of(page._click(sketch, SimpleNamespace(index=[1, 1])))
     assert "no mask: open a picture" in note_of(page._brush(sketch, None))
