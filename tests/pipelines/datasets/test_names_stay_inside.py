@@ -14,14 +14,13 @@ PACKAGES = ("schemas", "prompts", "transforms", "pipelines", "model", "train", "
 # Modules of pipelines.datasets that are of no data set.
 SHARED = {"common", "spec", "catalog", "others"}
 
-# Samples, evaluation lists, the flags for a file of one's own in COCO's format, the division of
-# files in that format, the formats that are written for others and new sources begin with, and the
-# benchmarks by their names, which published numbers go by.
+# Samples, evaluation lists, the flags for a file of one's own in COCO's format, the formats that
+# are written for others and new sources begin with, and the benchmarks by their names, which
+# published numbers go by.
 EXCEPTIONS = {
     "pipelines/sample_world",
     "regionforge/demo_steps.py",
     "regionforge/demo_training.py",
-    "pipelines/read.py",
     "pipelines/guard/lists.py",
     "pipelines/guard/names.py",
     "pipelines/cli/build.py",

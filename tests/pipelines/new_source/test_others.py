@@ -215,10 +215,7 @@ def test_an_entry_point_brings_in_a_source(written, monkeypatch, capsys):
         ("SPEC = 3", "declares no data set: expected SPEC = DatasetSpec(...)"),
         ("x = (", "cannot be imported: "),
         ("import nowhere_at_all", "cannot be imported: No module named 'nowhere_at_all'"),
-        (
-            "from pipelines.datasets.coco.source import SPEC",
-            "two data sets have the name 'coco'",
-        ),
+        ("from pipelines.datasets.coco.source import SPEC", "two data sets have the name 'coco'"),
     ],
 )
 def test_a_module_that_cannot_be_used(text, message, tmp_path, capsys):

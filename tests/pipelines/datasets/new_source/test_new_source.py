@@ -141,7 +141,8 @@ def test_its_records_are_shown(house, printed):
 
 def test_the_conformance_suite_takes_it_up(house):
     folders = ("tests", "tests/pipelines", DATASET_TESTS)
-    for name in (*(f"{folder}/conftest.py" for folder in folders), "tests/quick_beam.py"):
+    shared = ("tests/forks.py", "tests/quick_beam.py", "tests/pipelines/reads.py")
+    for name in (*(f"{folder}/conftest.py" for folder in folders), *shared):
         shutil.copyfile(CHECKOUT / name, house.root / name)
     shutil.copytree(CHECKOUT / "bench", house.root / "bench", ignore=lambda *_: {"data"})
     suite = f"{DATASET_TESTS}/test_conformance.py"
