@@ -14,7 +14,7 @@ from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.shards.reader import read_batches, read_columns
 from schemas.shard import SCHEMA
 from schemas.source import SplitInput
-from tests.pipelines.test_divided import Parts
+from tests.pipelines.reads import Parts
 
 NAMES = ("id", "regions", "provenance")
 
