@@ -11,8 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -219,9 +221,17 @@ def images(picture):
 
 
 @pytest.fixture(scope="module")
-def questions(images, ask_all):
+def questions(images, ask_all, made_once):
     """For each rate of negatives, all questions of each image."""
-    return {rate: ask_all(images, rate) for rate in (0, 0.2, 0.5)}
+    rates = (0, 0.2, 0.5)
+
+    def write(folder: Path) -> None:
+        asked = [ask_all(images, rate) for rate in rates]
+        (folder / "asked.json").write_bytes(msgspec.json.encode(asked))
+
+    content = (made_once("referring_questions", write) / "asked.json").read_bytes()
+    asked = msgspec.json.decode(content, type=list[list[list[Asked]]])
+    return dict(zip(rates, asked, strict=True))
 
 
 def critical(freedom: int) -> float:
