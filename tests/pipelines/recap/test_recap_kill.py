@@ -25,20 +25,29 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked
 class Forge:
     """Runs `forked_runs.py`: undisturbed, or killed."""
 
-    def __init__(self, forked, owner, url: str, *, modern: bool = False) -> None:
+    def __init__(self, forked, owner, server, *, modern: bool = False) -> None:
         options = {
             "modern": modern,
-            "url": url,
+            "url": server.url,
             "annotations": str(owner.file),
             "pictures": str(owner.pictures),
             "concurrency": CONCURRENCY,
             "shard_bytes": SHARD_BYTES,
         }
-        self._forked, self._options = forked, json.dumps(options)
+        self._forked, self._options, self._server = forked, json.dumps(options), server
 
-    def run(self, output: Path, kill_after: float | None = None) -> tuple[int, float]:
-        """Return the exit status of a run and when it ended, seconds of the monotonic clock."""
+    def run(
+        self, output: Path, kill_after: float | None = None, *, calls: int = 0
+    ) -> tuple[int, float]:
+        """Return the exit status of a run and when it ended, seconds of the monotonic clock.
+
+        It is killed some seconds after it has begun, or after so many further calls.
+        """
+        until = time.monotonic() + 60
+        calls += len(self._server.log()) if calls else 0
         started = self._forked(output, self._options, program=PROGRAM)
+        while calls and len(self._server.log()) < calls and time.monotonic() < until:
+            time.sleep(0.01)
         if kill_after is not None:
             time.sleep(kill_after)
             os.kill(started.pid, signal.SIGKILL)  # not its group: it may not have made one yet
@@ -50,7 +59,7 @@ class Forge:
 def forge(forked, coco_file, serve):
     """A forge and its server; a run of it lasts for a second or two."""
     server = serve(delay=ANSWER_SECONDS)
-    return Forge(forked, coco_file().good(*range(1, 17)).save(), server.url), server
+    return Forge(forked, coco_file().good(*range(1, 17)).save(), server), server
 
 
 def phase(folder: Path, calm: Path) -> str:
@@ -87,21 +96,12 @@ def repeated(server, kills: list[float]) -> Counter[float]:
     return by_kill
 
 
-def moments_of(server, began: float, ended: float) -> tuple[tuple[float, float], ...]:
-    """Ranges of seconds to kill a run after: while it captions, and at any time.
-
-    They are those of a run that was not disturbed.
-    """
-    calls = [line["ended"] - began for line in server.log()]
-    return (min(calls), max(calls)), (0.0, ended - began)
-
-
 @pytest.fixture
 def modern_forge(forked, coco_file, serve):
     """The same with two pictures a call, samples, answers in parts, and a judge at one server."""
     server = serve(delay=ANSWER_SECONDS)
     owner = coco_file().good(*range(1, 9)).save()
-    return Forge(forked, owner, server.url, modern=True), server
+    return Forge(forked, owner, server, modern=True), server
 
 
 @pytest.mark.timeout(900)  # it starts and kills many processes
@@ -133,10 +133,10 @@ def check_kills(
     chance = random.Random(SEED)
     began = time.monotonic()
     status, ended = runs.run(tmp_path / "calm")
+    lasts, calls = ended - began, len(server.log())
     calm = recap_output(tmp_path / "calm")
     assert status == 0
     assert calm.noted() == server.answered()
-    moments = moments_of(server, began, ended)
 
     phases: Counter[str] = Counter()
     kills: list[float] = []
@@ -147,12 +147,16 @@ def check_kills(
         server.forget()
         kills_of_round: list[float] = []
         while len(kills) + len(kills_of_round) < number and not (output / "manifest.json").exists():
-            moment = chance.uniform(*moments[len(kills_of_round) % 2])
+            missing = calls - len(server.answered())
             began = time.monotonic()
-            status, ended = runs.run(output, moment)
+            if missing > 0 and len(kills_of_round) % 2 == 0:  # while it captions
+                some = chance.randint(1, missing)
+                moment = chance.uniform(0.0, ANSWER_SECONDS)
+                status, ended = runs.run(output, moment, calls=some)
+            else:  # at any time
+                status, ended = runs.run(output, chance.uniform(0.0, lasts))
             if status == 0:
-                if not kills_of_round:  # the machine is less busy than it was
-                    moments = moments_of(server, began, ended)
+                lasts = min(lasts, ended - began)  # for a machine may be less busy than it was
                 break
             assert status == -9
             kills_of_round.append(ended)
@@ -173,7 +177,6 @@ def check_kills(
         most += again.total()
         kills += kills_of_round
     by_phase = ", ".join(f"{times} {name}" for name, times in phases.most_common())
-    lasts = moments[1][1]
     print(f"{len(kills)} kills in {rounds} rounds, of {lasts:.1f} s if undisturbed: {by_phase}")
     print(f"{most} calls repeated")
     return phases
