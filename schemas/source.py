@@ -75,11 +75,7 @@ def part_of(image_id: str, parts: int) -> int:
 
 
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a split to read: the files and options of the split, and the number of the part.
-
-    Workers share a split that is not divided by reading the same files, and yielding only the
-    images they own, which costs less than sending annotations from one reader to the others.
-    """
+    """A split to read: its files and options."""
 
     source: str
     split: str
@@ -99,22 +95,11 @@ class SplitInput(msgspec.Struct, frozen=True, kw_only=True):
     # Some task needs to know the classes of an image of which every object is annotated.
     asks_classes: bool = False
     limit: int | None = None  # take this many images, chosen by hash; None: all
-    part: int = 0  # of `parts`
-    parts: int = 1
-
-    def owns(self, image_id: str) -> bool:
-        """Return whether an image, with its annotations, belongs to this part."""
-        return self.parts == 1 or part_of(image_id, self.parts) == self.part
 
     @property
     def file(self) -> str:
         """The path of the file that holds or lists the split; its role is the split's name."""
         return self.files[self.split]
-
-    @property
-    def leads(self) -> bool:
-        """True for the part that also reports what is no image's: file, categories, totals."""
-        return self.part == 0
 
 
 class SourceRegion(msgspec.Struct, frozen=True, gc=False):

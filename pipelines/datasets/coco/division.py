@@ -93,7 +93,7 @@ class CocoBin(NamedTuple):
             yield from rejections(self.split, Kind.ANNOTATION, repeated)
         else:
             items = _decoded(text)
-        groups, refused = coco_json.group_annotations(items, self.split)
+        groups, refused = coco_json.group_annotations(items)
         assert not refused, "annotations without an image are in no bin"
         opened = self.opened._replace(usable=_unpacked(content))
         yield from annotated_images(self.split, groups, opened)

@@ -21,7 +21,6 @@ from pipelines.datasets.coco.records import CocoAnnotation, CocoImage, Undecoded
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
-    image_rejections,
     limited,
     rejection,
     rejections,
@@ -125,7 +124,7 @@ def parse_coco_layout(
     head = Head(file.images, file.categories, file.licenses, len(file.annotations))
     layout = Layout(name_labels, images, list_pictures, classes_of)
     opened = yield from open_layout(split, store, head, layout)
-    groups, refused = coco_json.group_annotations(file.annotations, split)
+    groups, refused = coco_json.group_annotations(file.annotations)
     yield from rejections(split, Kind.ANNOTATION, refused)
     yield from annotated_images(split, groups, opened)
 
@@ -142,8 +141,7 @@ def open_layout(
     check_usable(split.file, categories)
     names = categories.distinct
     labels = LabelSet.of(layout.name_labels(split, names), names)
-    if split.leads:
-        yield from _totals(split, head, categories)
+    yield from _totals(split, head, categories)
     declared, undeclared = index_items(head.images, layout.images, "images")
     file_names = [image.file_name for image in declared.values()]
     pictures = PictureFiles(split, layout.list_pictures(split, store), file_names)
@@ -151,12 +149,10 @@ def open_layout(
     refused = undeclared + unusable
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(head, categories, usable, chosen))
-    if split.leads:
-        yield SplitFacts(split.source, split.split, shards, labels)
-    yield from image_rejections(split, refused)
-    owned = [item_id for item_id in usable if split.owns(str(item_id))]
-    taken = [item_id for item_id in owned if item_id in chosen]
-    yield Count(Kind.IMAGE, "sampled_out", len(owned) - len(taken))
+    yield SplitFacts(split.source, split.split, shards, labels)
+    yield from rejections(split, Kind.IMAGE, refused)
+    taken = [item_id for item_id in usable if item_id in chosen]
+    yield Count(Kind.IMAGE, "sampled_out", len(usable) - len(taken))
     matched = sum(declared[item_id].file_name in pictures.matched for item_id in taken)
     yield Repaired(Kind.IMAGE, Repair.IMAGE_NAME_MATCHED, matched)
     asked = taken if split.asks_classes else ()
@@ -176,15 +172,15 @@ def _totals(split: SplitInput, head: Head, categories: Categories) -> Iterator[E
 def annotated_images(
     split: SplitInput, groups: dict[ItemId, list[Undecoded]], opened: Opened
 ) -> Iterator[Entry]:
-    """Yield the images of a part with their annotations, and what becomes of other annotations.
+    """Yield images with their annotations, and what becomes of other annotations.
 
     Args:
-        split: the part.
-        groups: the annotations of the part by image; those that are used are taken out.
+        split: the split.
+        groups: annotations by image; those that are used are taken out.
         opened: the images and categories.
     """
     for item_id, listed in opened.usable.items():
-        if item_id in opened.chosen and split.owns(str(item_id)):
+        if item_id in opened.chosen:
             image = replace(listed, shards=opened.shards)
             annotations = groups.pop(item_id, [])
             regions = yield from read_regions(split, annotations, opened.categories)

@@ -24,7 +24,6 @@ from pipelines.datasets.common.entries import Refused
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number, malformed
 from schemas.json_decoding import decode
-from schemas.source import SplitInput
 
 
 class _Identified(msgspec.Struct):
@@ -231,24 +230,23 @@ def _read_leniently(raw: Raw) -> tuple[CocoAnnotation, bool]:
 
 
 def group_annotations(
-    annotations: Sequence[Undecoded], split: SplitInput
+    annotations: Sequence[Undecoded],
 ) -> tuple[dict[ItemId, list[Undecoded]], list[Refused]]:
-    """Return the annotations of a part's images, by image id, and the annotations refused."""
+    """Return annotations by the ids of their images, and the annotations refused."""
     groups: dict[ItemId, list[Undecoded]] = {}
-    foreign: list[Undecoded] = []  # the annotations of the images of all other parts
     refused: list[Refused] = []
-    for image_id, item in _linked(annotations, split, refused):
+    for image_id, item in _linked(annotations, refused):
         group = groups.get(image_id)
         if group is None:
-            group = groups[image_id] = [] if split.owns(str(image_id)) else foreign
+            group = groups[image_id] = []
         group.append(item)
-    return {image_id: group for image_id, group in groups.items() if group is not foreign}, refused
+    return groups, refused
 
 
 def _linked(
-    items: Sequence[Undecoded], split: SplitInput, refused: list[Refused]
+    items: Sequence[Undecoded], refused: list[Refused]
 ) -> Iterator[tuple[ItemId, Undecoded]]:
-    """Yield annotations with the ids of their images; the leading part refuses all others."""
+    """Yield annotations with the ids of their images, and refuse all others."""
     if items and isinstance(items[0], CocoAnnotation):  # then all of them are decoded
         yield from zip(map(_IMAGE_ID, items), items, strict=True)
         return
@@ -257,8 +255,7 @@ def _linked(
         try:
             yield link_of(item).image_id, item
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if split.leads:
-                refused.append((f"annotations[{position}]", malformed(error)))
+            refused.append((f"annotations[{position}]", malformed(error)))
 
 
 def link_of(raw: Raw) -> CocoLink | _NumberLink:

@@ -21,11 +21,6 @@ def rejections(split: SplitInput, kind: Kind, refused: Iterable[Refused]) -> Ite
     return (rejection(split, kind, *refusal) for refusal in refused)
 
 
-def image_rejections(split: SplitInput, refused: Iterable[Refused]) -> Iterator[Entry]:
-    """Return the rejections of the refused images that the part owns."""
-    return rejections(split, Kind.IMAGE, (item for item in refused if split.owns(item[0])))
-
-
 def rejection(split: SplitInput, kind: Kind, item_id: str, cause: Rejected) -> Rejection:
     """Return the rejection of an item that the read stage refuses."""
     return Rejection(

@@ -4,7 +4,7 @@
 -> {33471: [item, item], 9: [item]}
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 import msgspec
@@ -19,8 +19,7 @@ from schemas.source import Count, Entry, SplitInput
 class ItemsByImage:
     """The items of some images, by COCO's number."""
 
-    numbers: dict[int, int] = field(default_factory=dict)  # the number of items of each image
-    raws: dict[int, list[Raw]] = field(default_factory=dict)  # items of images that the part owns
+    raws: dict[int, list[Raw]] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)  # items without an image
 
     def refused_entries(self, split: SplitInput) -> Iterator[Entry]:
@@ -30,13 +29,13 @@ class ItemsByImage:
 
 
 def group_by_image(
-    items: Sequence[Raw], wanted: Mapping[int, bool], name: str, image_of: Callable[[Raw], ItemId]
+    items: Sequence[Raw], wanted: Set[int], name: str, image_of: Callable[[Raw], ItemId]
 ) -> ItemsByImage:
     """Return the items of wanted images, grouped by image; items of other images are ignored.
 
     Args:
         items: the undecoded items.
-        wanted: COCO's number of each wanted image, with True if the part owns the image.
+        wanted: COCO's number of each wanted image.
         name: the name of the list, which with a position identifies an item without an image.
         image_of: returns the number of an item's image.
     """
@@ -47,9 +46,7 @@ def group_by_image(
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             grouped.refused.append((f"{name}[{position}]", malformed(error)))
             continue
-        if not isinstance(number, int) or (owned := wanted.get(number)) is None:
+        if not isinstance(number, int) or number not in wanted:
             continue
-        grouped.numbers[number] = grouped.numbers.get(number, 0) + 1
-        if owned:
-            grouped.raws.setdefault(number, []).append(raw)
+        grouped.raws.setdefault(number, []).append(raw)
     return grouped

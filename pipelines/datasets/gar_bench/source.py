@@ -31,7 +31,6 @@ from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
-    image_rejections,
     limited,
     rejection,
     rejections,
@@ -96,17 +95,14 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     usable, unusable = _images(split, store.sizes(split.pictures), records)
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(usable, chosen))
-    if split.leads:
-        yield SplitFacts(split.source, split.split, shards)
-        yield Count(kind, "read", len(records) + len(refused))
-        yield Count(Kind.IMAGE, "read", len(records))
-        masks = sum(len(record.mask_rles) for record, _ in records.values())
-        yield Count(Kind.ANNOTATION, "read", masks)
-        yield from rejections(split, kind, refused)
-    yield from image_rejections(split, unusable)
+    yield SplitFacts(split.source, split.split, shards)
+    yield Count(kind, "read", len(records) + len(refused))
+    yield Count(Kind.IMAGE, "read", len(records))
+    masks = sum(len(record.mask_rles) for record, _ in records.values())
+    yield Count(Kind.ANNOTATION, "read", masks)
+    yield from rejections(split, kind, refused)
+    yield from rejections(split, Kind.IMAGE, unusable)
     for name, (record, item) in records.items():
-        if not split.owns(name):
-            continue
         if name in chosen:
             regions: list[SourceRegion] = []
             for region in _regions(split, record):

@@ -5,7 +5,7 @@ number, the last digits of a picture's name: coco/train2017/000000033471.jpg is 
 """
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from dataclasses import replace as with_fields
 from functools import partial
@@ -75,7 +75,7 @@ class Boxes:
 
     def count(self, image_id: str) -> int:
         """Return the largest number of regions that an image may have."""
-        items = self.grouped.numbers.get(_number(image_id), 0)
+        items = len(self.of(image_id))
         return items if self.max_regions is None else min(items, self.max_regions)
 
     def of(self, image_id: str) -> Sequence[Raw]:
@@ -100,7 +100,7 @@ def read_boxes(split: SplitInput, store: Store, groups: Mapping[str, Group]) -> 
     if "detections" in split.files:
         items, names = read_detections(split, store)
         grouped = group_by_image(items, wanted, "detections", image_number)
-        if items and not grouped.numbers:
+        if items and not grouped.raws:
             raise InputFileError(
                 f"{split.files['detections']}: no image_id is the COCO number of a picture that "
                 f"the records of {split.file} are about. Expected 397133 for 000000397133.jpg: "
@@ -120,10 +120,10 @@ def _number(image_id: str) -> int:
     return int(match[1]) if match else -1
 
 
-def _wanted(groups: Mapping[str, Group]) -> dict[int, bool]:
-    """Return the COCO number of each picture, all with True."""
+def _wanted(groups: Mapping[str, Group]) -> set[int]:
+    """Return the COCO number of each picture."""
     pictures = (image_id for image_id, group in groups.items() if not group.text_only)
-    return {number: True for image_id in pictures if (number := _number(image_id)) >= 0}
+    return {number for image_id in pictures if (number := _number(image_id)) >= 0}
 
 
 def _read_instances(split: SplitInput, store: Store) -> _Instances:
@@ -140,7 +140,7 @@ def _read_instances(split: SplitInput, store: Store) -> _Instances:
         ) from None
 
 
-def _sizes(images: Sequence[Raw], wanted: Mapping[int, bool]) -> dict[int, _Size]:
+def _sizes(images: Sequence[Raw], wanted: Set[int]) -> dict[int, _Size]:
     sizes: dict[int, _Size] = {}
     for raw in images:
         try:

@@ -24,7 +24,6 @@ from pipelines.datasets.coco.pictures import COCO_PAPER
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
-    image_rejections,
     limited,
     rejections,
 )
@@ -113,15 +112,12 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     usable, unusable = _images(split, store.sizes(split.pictures), asked)
     chosen = limited(split, usable)
     shards = split.sizing.shards(_volume(usable, chosen, asked))
-    if split.leads:
-        yield SplitFacts(split.source, split.split, shards)
-        yield Count(Kind.QUESTION, "read", len(questions) + len(refused))
-        yield Count(Kind.IMAGE, "read", len(asked))
-        yield from rejections(split, Kind.QUESTION, refused)
-    yield from image_rejections(split, [(str(n), why) for n, why in unusable.items()])
+    yield SplitFacts(split.source, split.split, shards)
+    yield Count(Kind.QUESTION, "read", len(questions) + len(refused))
+    yield Count(Kind.IMAGE, "read", len(asked))
+    yield from rejections(split, Kind.QUESTION, refused)
+    yield from rejections(split, Kind.IMAGE, [(str(n), why) for n, why in unusable.items()])
     for number, lines in asked.items():
-        if not split.owns(str(number)):
-            continue
         if number in chosen:
             items = tuple(YesNoQuestion(line.id, line.text, line.answer == "yes") for line in lines)
             yield SourceImage(replace(usable[number], shards=shards), (), items)

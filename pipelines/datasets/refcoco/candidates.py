@@ -52,8 +52,8 @@ class Candidates:
             images: the images taken, by COCO's number.
             sentences: the number of sentences about each image.
         """
-        numbers = self.grouped.numbers
-        boxes = {number: 1 + min(_MAX_CANDIDATES, numbers.get(number, 0)) for number in images}
+        raws = self.grouped.raws
+        boxes = {number: 1 + min(_MAX_CANDIDATES, len(raws.get(number, ()))) for number in images}
         volume = Volume(
             images=sum(sentences[number] for number in images),
             regions=sum(sentences[number] * boxes[number] for number in images),
@@ -99,9 +99,9 @@ def read_candidates(
     if "detections" not in split.files:
         return None
     items, names = read_detections(split, store)
-    wanted = {int(number): split.owns(str(number)) for number in numbers}
+    wanted = {int(number) for number in numbers}
     grouped = group_by_image(items, wanted, "detections", image_number)
-    if wanted and not grouped.numbers:
+    if wanted and not grouped.raws:
         raise InputFileError(
             f"{split.files['detections']}: none of its {len(items)} detections has the image_id of "
             f"a picture of {split.source}'s {split.split}. Expected COCO's numbers, such as 397133 "

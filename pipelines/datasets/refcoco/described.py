@@ -74,7 +74,7 @@ def read_described(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """A split, or a part of it, whose files were read."""
+    """A split whose files were read."""
 
     split: SplitInput
     images: Images
@@ -87,11 +87,8 @@ class Read:
 
     def opened(self) -> Opened[Described]:
         """Return the images that are read."""
-        chosen = {
-            str(number): number
-            for number in self.images.usable
-            if number in self.images.chosen and self.split.owns(str(number))
-        }
+        usable = self.images.usable
+        chosen = {str(number): number for number in usable if number in self.images.chosen}
         candidates = self.images.candidates
         names = {} if candidates is None else candidates.names
         named = Named(self.categories, self.labels, names)

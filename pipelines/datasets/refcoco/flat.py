@@ -23,7 +23,6 @@ from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.common.entries import (
     Refused,
     image_info,
-    image_rejections,
     limited,
     rejections,
 )
@@ -103,13 +102,12 @@ def open_flat(split: SplitInput, store: Store) -> Opening[Described]:
     # The last file is read before anything is counted: it may be one that cannot be used.
     candidates = read_candidates(split, store, list(images))
     listing = list_pictures(split, store)
-    if split.leads:
-        yield Count(Kind.SENTENCE, "read", len(items))
-        yield from rejections(split, Kind.SENTENCE, refused)
-        yield Count(Kind.IMAGE, "read", len(images))
-        yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in images.values()))
+    yield Count(Kind.SENTENCE, "read", len(items))
+    yield from rejections(split, Kind.SENTENCE, refused)
+    yield Count(Kind.IMAGE, "read", len(images))
+    yield Count(Kind.ANNOTATION, "read", sum(len(image.boxes) for image in images.values()))
     usable, unusable = _usable(split, listing, images)
-    yield from image_rejections(split, unusable)
+    yield from rejections(split, Kind.IMAGE, unusable)
     sentences = {number: image.sentences for number, image in images.items()}
     taken = Images(
         usable=usable,
@@ -205,7 +203,7 @@ def _unread_boxes(
     split: SplitInput, declared: Mapping[ItemId, _Image], images: Images
 ) -> Iterator[Entry]:
     for number, image in declared.items():
-        if number not in images.chosen and split.owns(str(number)):
+        if number not in images.chosen:
             boxes = len(image.boxes)
             yield Count(
                 Kind.ANNOTATION, "sampled_out" if number in images.usable else "with_image", boxes
@@ -221,8 +219,7 @@ def _opening(
     boxes = {number: declared[number].boxes for number in images.usable}
     regions = sum(map(len, boxes.values()))
     number_of_shards = shards(split, images, sentences, regions=regions, categories=0)
-    if split.leads:
-        yield SplitFacts(split.source, split.split, number_of_shards)
+    yield SplitFacts(split.source, split.split, number_of_shards)
 
     def boxes_of(number: ItemId) -> Boxes:
         return Boxes(regions=tuple(SourceRegion(name, box) for name, box in boxes[number].items()))

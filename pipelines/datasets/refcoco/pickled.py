@@ -21,7 +21,7 @@ from pipelines.datasets.coco.categories import (
 from pipelines.datasets.coco.layout import usable_images, without_image
 from pipelines.datasets.coco.pictures import find_picture, list_pictures
 from pipelines.datasets.coco.records import CocoFile
-from pipelines.datasets.common.entries import Refused, image_rejections, limited, rejections
+from pipelines.datasets.common.entries import Refused, limited, rejections
 from pipelines.datasets.common.lenient_json import decode_json
 from pipelines.datasets.common.packed import Opening
 from pipelines.datasets.common.picture_files import PictureFiles
@@ -65,12 +65,11 @@ def open_pickle(split: SplitInput, store: Store, splits: Sequence[str]) -> Openi
     # The last file is read before anything is counted: it may be one that cannot be used.
     candidates = read_candidates(split, store, list(refs.sentences))
     pictures = PictureFiles(split, list_pictures(split, store))
-    if split.leads:
-        yield from _totals(split, file, categories, strays)
-        yield Count(Kind.SENTENCE, "read", refs.read)
-        yield from rejections(split, Kind.SENTENCE, refs.refused)
+    yield from _totals(split, file, categories, strays)
+    yield Count(Kind.SENTENCE, "read", refs.read)
+    yield from rejections(split, Kind.SENTENCE, refs.refused)
     usable, refused = _images(split, pictures, file)
-    yield from image_rejections(split, refused)
+    yield from rejections(split, Kind.IMAGE, refused)
     names = read_box_names(file.annotations, categories)
     images = Images(
         usable=usable,
@@ -139,7 +138,7 @@ def _opening(
     refs: Refs,
     images: Images,
 ) -> Opening[Described]:
-    groups, refused = coco_json.group_annotations(file.annotations, split)
+    groups, refused = coco_json.group_annotations(file.annotations)
     yield from rejections(split, Kind.ANNOTATION, refused)
     others = {number: items for number, items in groups.items() if number not in images.chosen}
     yield from without_image(split, others, images.usable, images.refused)
@@ -148,8 +147,7 @@ def _opening(
     number_of_shards = shards(
         split, images, refs.sentences, regions=len(file.annotations), categories=len(names)
     )
-    if split.leads:
-        yield SplitFacts(split.source, split.split, number_of_shards, labels)
+    yield SplitFacts(split.source, split.split, number_of_shards, labels)
 
     def boxes_of(number: ItemId) -> Boxes:
         return Boxes(annotations=coco_json.joined(groups.get(number, [])))

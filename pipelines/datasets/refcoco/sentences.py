@@ -84,20 +84,19 @@ def _records(sentences: Sequence[Sentence], choices: float) -> int:
 def unread(
     split: SplitInput, images: Images, sentences: Mapping[ItemId, Sequence[Sentence]]
 ) -> Iterator[Entry]:
-    """Yield counts and rejections of a part's images that are not read, and of their sentences.
+    """Yield counts and rejections of a split's images that are not read, and of their sentences.
 
     Args:
-        split: the part that is read.
+        split: the split.
         images: the images of the whole split.
         sentences: the sentences of the whole split, by image.
     """
-    if images.candidates is not None and split.leads:
+    if images.candidates is not None:
         yield from images.candidates.grouped.refused_entries(split)
     left_out = images.usable.keys() - images.chosen
-    number = sum(split.owns(str(image_number)) for image_number in left_out)
-    yield Count(Kind.IMAGE, "sampled_out", number)
+    yield Count(Kind.IMAGE, "sampled_out", len(left_out))
     for image_number, unused in sentences.items():
-        if image_number in images.chosen or not split.owns(str(image_number)):
+        if image_number in images.chosen:
             continue
         if image_number in images.usable:
             yield Count(Kind.SENTENCE, "sampled_out", len(unused))

@@ -92,9 +92,8 @@ def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
     else:
         name = split.label_set or _label_set(read_categories(file.categories))
         annotations, refused = identified(file.annotations)
-        if split.leads:
-            yield Count(Kind.ANNOTATION, "read", len(refused))
-            yield from rejections(split, Kind.ANNOTATION, refused)
+        yield Count(Kind.ANNOTATION, "read", len(refused))
+        yield from rejections(split, Kind.ANNOTATION, refused)
         if annotations != file.annotations:
             file.annotations = annotations
             content = msgspec.json.encode(file)

@@ -46,9 +46,8 @@ class FileCounts:
     def entries(self, split: SplitInput) -> Iterator[Entry]:
         """Yield what is known of the items without regard to their images."""
         for kind in self.kind.counted:
-            if split.leads:
-                yield Count(kind, "read", self.read)
-                yield from rejections(split, kind, self.refused)
+            yield Count(kind, "read", self.read)
+            yield from rejections(split, kind, self.refused)
             yield Count(kind, "sampled_out", self.left_out)
 
 
@@ -97,8 +96,6 @@ class Dealer:
             if image_id == NO_ID:
                 cause = Rejected(Reason.MALFORMED, f"{name} does not say of which image")
                 counts.refused += [(item, cause) for item in counts.kind.names(record.items, name)]
-            elif not self.split.owns(str(image_id)):
-                continue
             elif self.images.leaves_out(image_id):
                 counts.left_out += len(record.items)
             else:

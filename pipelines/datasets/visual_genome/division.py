@@ -89,8 +89,7 @@ class _Opened:
         """Yield the entries of the split as a whole, once all is dealt out."""
         split = self.dealer.split
         yield from self.entries
-        if split.leads:
-            yield SplitFacts(split.source, split.split, self._shards())
+        yield SplitFacts(split.source, split.split, self._shards())
         for counts in self.files:
             yield from counts.entries(split)
 
@@ -100,8 +99,8 @@ class _Opened:
         refused: list[set[str]] = [set() for _ in range(number)]
         for name in self.images.refused:
             refused[bin_of(as_number(name), number)].add(name)
-        owned = [image_id for image_id in self.images.chosen if split.owns(str(image_id))]
-        chosen = {image_id: self.images.usable[image_id] for image_id in sorted(owned, key=str)}
+        taken_ids = sorted(self.images.chosen, key=str)
+        chosen = {image_id: self.images.usable[image_id] for image_id in taken_ids}
         for position, images in enumerate(in_bins(chosen, number)):
             taken = [replace(image, shards=shards) for image in images.values()]
             content = _Content(taken, refused[position], self.aliases)

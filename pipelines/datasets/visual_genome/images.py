@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from pipelines.datasets.common.entries import image_info, image_rejections, limited
+from pipelines.datasets.common.entries import image_info, limited, rejections
 from pipelines.datasets.common.raw_items import ItemId, Raw
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.visual_genome import records as vg_json
@@ -72,10 +72,9 @@ def read_images(split: SplitInput, store: Store) -> tuple[Images, list[Entry]]:
             refused.append((str(image_id), cause))
     chosen = limited(split, usable)
     entries: list[Entry] = []
-    if split.leads:
-        entries.append(Count(Kind.IMAGE, "read", number))
-        entries.append(Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen)))
-    entries += image_rejections(split, refused)
+    entries.append(Count(Kind.IMAGE, "read", number))
+    entries.append(Count(Kind.IMAGE, "sampled_out", len(usable) - len(chosen)))
+    entries += rejections(split, Kind.IMAGE, refused)
     ids = dict(refused).keys()
     return Images(usable=usable, chosen=chosen, refused=ids, members=members), entries
 

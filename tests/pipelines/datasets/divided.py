@@ -3,16 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from msgspec.structs import replace
-
 from pipelines.datasets.common.bins import Division, read_bins
 from pipelines.storage.files import FileStore
-from schemas.source import Count, Entry, Repaired, SplitInput
-
-
-def split_into_parts(splits: Iterable[SplitInput], parts: int) -> list[SplitInput]:
-    """Return the parts of all splits."""
-    return [replace(split, part=part, parts=parts) for split in splits for part in range(parts)]
+from schemas.source import Count, Entry, Repaired
 
 
 def entries_of(division: Division | None) -> list[Entry]:

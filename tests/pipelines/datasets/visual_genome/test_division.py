@@ -25,7 +25,7 @@ from schemas.errors import InputFileError
 from schemas.rejection import Rejection
 from schemas.sample import Task
 from schemas.source import SourceImage, SplitInput
-from tests.pipelines.datasets.divided import counted, entries_of, split_into_parts
+from tests.pipelines.datasets.divided import counted, entries_of
 from tests.pipelines.datasets.visual_genome.drawn_files import Files
 from tests.pipelines.reads import Parts
 
@@ -84,12 +84,6 @@ def test_a_divided_split_yields_what_it_yields_as_a_whole(files, slice_bytes, si
     assert counted(divided) == whole
     images = [entry for entry in divided if isinstance(entry, SourceImage)]
     assert len(images) == {"train": limit or 9, "test": 0}[split]
-
-
-def test_parts_add_up(files):
-    split = split_of(files)
-    parts = [entry for part in split_into_parts([split], 3) for entry in parse(part, FileStore())]
-    assert counted(parts) == counted(parse(split, FileStore()))
 
 
 def test_items_without_an_id_keep_their_positions(files, slice_bytes):
