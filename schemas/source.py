@@ -9,7 +9,6 @@ Boxes are already xyxy pixels; the stages after it check everything else.
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
-from zlib import crc32
 
 import msgspec
 
@@ -66,12 +65,6 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True):
         if regions > SHARD_REGIONS:
             shards = -(-shards // SHARD_MULTIPLE) * SHARD_MULTIPLE
         return shards
-
-
-def part_of(image_id: str, parts: int) -> int:
-    """Return the number of the part, of so many, that an image belongs to while it is read."""
-    # Parts only divide the reading, so a fast hash is enough.
-    return crc32(image_id.encode("utf-8", "replace")) % parts
 
 
 class SplitInput(msgspec.Struct, frozen=True, kw_only=True):

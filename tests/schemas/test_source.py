@@ -1,6 +1,4 @@
-"""What sources are told: into how many shards a split goes, and which part an image is in."""
-
-from collections import Counter
+"""What sources are told: into how many shards a split goes."""
 
 import pytest
 from hypothesis import given
@@ -14,7 +12,6 @@ from schemas.source import (
     Sizing,
     SplitInput,
     Volume,
-    part_of,
 )
 
 MIB = 2**20
@@ -101,18 +98,6 @@ def test_caps_and_references_never_need_more_shards(volume, sizing):
     assert shards >= 1
     assert shards <= replace(sizing, per_category=None).shards(volume)
     assert replace(sizing, embed=False).shards(volume) <= shards
-
-
-@given(st.integers(1, 64), st.text())
-def test_an_image_is_in_one_of_the_parts(parts, image_id):
-    assert 0 <= part_of(image_id, parts) < parts
-
-
-def test_parts_have_about_the_same_number_of_images():
-    sizes = Counter(part_of(str(number), 4) for number in range(4_000))
-    assert sorted(sizes) == [0, 1, 2, 3]
-    assert min(sizes.values()) > 900
-    assert max(sizes.values()) < 1_100
 
 
 def test_the_file_of_a_split_goes_under_its_name():

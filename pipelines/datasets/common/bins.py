@@ -9,10 +9,11 @@ The bin of an image follows from its id alone, so that all workers agree on it.
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
 from pipelines.datasets.common.raw_items import ItemId
 from schemas.rejection import Rejection
-from schemas.source import Entry, SplitInput, Store, part_of
+from schemas.source import Entry, SplitInput, Store
 
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
 _BINS_PER_WORKER = 2  # at least, so that workers end together
@@ -97,14 +98,15 @@ def read_bins(division: Division, store: Store) -> Iterator[Entry]:
         yield from some_bin.read(store, content, dealt.pop(some_bin.number, ()))
 
 
-def number_of_bins(parts: int, size: int) -> int:
+def number_of_bins(parts: int, size: int = 0) -> int:
     """Return the number of bins for a number of workers and of bytes of annotations."""
     return max(_BINS_PER_WORKER * parts, size // _BIN_BYTES)
 
 
 def bin_of(image_id: ItemId, bins: int) -> int:
     """Return the number of the bin of an image, of so many."""
-    return image_id % bins if isinstance(image_id, int) else part_of(image_id, bins)
+    number = image_id if isinstance(image_id, int) else crc32(image_id.encode("utf-8", "replace"))
+    return number % bins
 
 
 def in_bins(images: Mapping[_Key, _Value], bins: int) -> list[dict[_Key, _Value]]:

@@ -3,16 +3,19 @@
     opening       the files as a whole: counts, facts, refused items; and the images, undecoded
     reading       an image: its items are decoded
 
-A data set has both as functions. Read whole, one follows the other; divided, bins lie between them.
+A data set has both as functions. Read whole, one follows the other; divided, bins lie between them:
+`readers` makes of an opening what a declaration names as `parse` and `divide`.
 """
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from types import GenericAlias
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from pipelines.datasets.common.bins import Division, bin_of, collected, number_of_bins
+from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.raw_items import as_number
 from schemas.source import Entry, SplitInput, Store
 
@@ -30,7 +33,7 @@ class PackedBin(NamedTuple, Generic[_Picture]):
     def read(self, store: Store, content: bytes, dealt: Iterable[bytes]) -> Iterator[Entry]:
         """Yield the entries of the images."""
         del dealt  # there are no slices
-        for picture in msgspec.msgpack.decode(content, type=list[self.kind]):  # type: ignore[name-defined]
+        for picture in msgspec.msgpack.decode(content, type=GenericAlias(list, self.kind)):
             yield from self.read_picture(self.split, store, picture)
 
 
@@ -52,26 +55,31 @@ class Opened(Generic[_Picture]):
 Opening = Generator[Entry, None, Opened[_Picture]]
 
 
-def read_whole(split: SplitInput, store: Store, opening: Opening[_Picture]) -> Iterator[Entry]:
-    """Yield the entries of a split that one worker opens and reads.
+Parse = Callable[[SplitInput, Store], Iterator[Entry]]
+Divide = Callable[[SplitInput, Store, int, Indexes], Division]
 
-    Raises:
-        InputFileError: a file cannot be used.
+
+def readers(open_split: Callable[[SplitInput, Store], Opening[_Picture]]) -> tuple[Parse, Divide]:
+    """Return what reads a split whole, and what divides it, as a declaration names them.
+
+    Both raise `InputFileError` where a file cannot be used.
+
+    Args:
+        open_split: opens a split: yields the entries of its files as a whole, returns its images.
     """
-    opened = yield from opening
-    for image_id in opened.image_ids:
-        yield from opened.read(split, store, opened.picture_of(image_id))
 
+    def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
+        opened = yield from open_split(split, store)
+        for image_id in opened.image_ids:
+            yield from opened.read(split, store, opened.picture_of(image_id))
 
-def divide_packed(split: SplitInput, parts: int, opening: Opening[_Picture]) -> Division:
-    """Return the division of a split that one worker opens, for a number of workers.
+    def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
+        del indexes
+        entries: list[Entry] = []
+        opened = collected(open_split(split, store), entries)
+        return Division(entries, _bins(split, parts, opened))
 
-    Raises:
-        InputFileError: a file cannot be used.
-    """
-    entries: list[Entry] = []
-    opened = collected(opening, entries)
-    return Division(entries, _bins(split, parts, opened))
+    return parse, divide
 
 
 def _bins(

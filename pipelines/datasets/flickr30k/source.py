@@ -12,19 +12,16 @@ Format: https://github.com/BryanPlummer/flickr30k_entities
 """
 
 import re
-from collections.abc import Iterator
 
-from pipelines.datasets.common.bins import Division
 from pipelines.datasets.common.entries import Refused
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
+from pipelines.datasets.common.packed import Opening, readers
 from pipelines.datasets.common.picture_names import flickr_name
 from pipelines.datasets.flickr30k.photos import Photo, open_photos
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.errors import InputFileError
 from schemas.rejection import Reason, Rejected
 from schemas.sample import ImageInfo, Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import SplitInput, Store
 from schemas.style import Style
 
 _LICENCE = "Flickr terms; non-commercial research and education only"
@@ -64,28 +61,12 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     ]
 
 
-def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split of Flickr30k Entities.
-
-    Raises:
-        InputFileError: a list, or a file, cannot be used.
-    """
-    return read_whole(split, store, _open(split, store))
-
-
-def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
-    """Return the division of one split of Flickr30k Entities.
-
-    Raises:
-        InputFileError: a list cannot be used.
-    """
-    del indexes
-    return divide_packed(split, parts, _open(split, store))
-
-
 def _open(split: SplitInput, store: Store) -> Opening[Photo]:
     image_ids, refused = _listed(split, store)
     return (yield from open_photos(split, store, image_ids, refused))
+
+
+parse, divide = readers(_open)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

@@ -8,11 +8,7 @@ Pictures lie in folders named by the first five digits of their names. Their siz
 Format: https://huggingface.co/datasets/liuhaotian/LLaVA-Pretrain
 """
 
-from collections.abc import Iterator
-
-from pipelines.datasets.common.bins import Division
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
+from pipelines.datasets.common.packed import Opening, readers
 from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.raw_items import Raw
 from pipelines.datasets.llava.boxes import Boxes
@@ -28,7 +24,7 @@ from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.item import Dialogue
 from schemas.rejection import Reason, Rejected
 from schemas.sample import Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import SplitInput, Store
 from schemas.style import Style
 
 _LICENCE = "other: the images keep their own terms"
@@ -49,29 +45,13 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     ]
 
 
-def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the only split of the pretraining data.
-
-    Raises:
-        InputFileError: the file of records cannot be used.
-    """
-    return read_whole(split, store, _open(split, store))
-
-
-def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
-    """Return the division of the only split of the pretraining data.
-
-    Raises:
-        InputFileError: the file of records cannot be used.
-    """
-    del indexes
-    return divide_packed(split, parts, _open(split, store))
-
-
 def _open(split: SplitInput, store: Store) -> Opening[Pictured]:
     records = read_records(split, store, str)
     listing = store.sizes(split.pictures)
     return (yield from open_records(split, records, listing, Boxes(), _caption))
+
+
+parse, divide = readers(_open)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

@@ -15,13 +15,11 @@ detector (`detections`), or else from COCO's annotation file.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER
-from pipelines.datasets.common.bins import Division
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
+from pipelines.datasets.common.packed import Opening, readers
 from pipelines.datasets.common.picture_names import coco_name, visual_genome_name
 from pipelines.datasets.llava.boxes import read_boxes
 from pipelines.datasets.llava.layout import (
@@ -34,7 +32,7 @@ from pipelines.datasets.llava.layout import (
 from pipelines.datasets.llava.pictured import Pictured
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from schemas.sample import ImageInfo, Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import SplitInput, Store
 from schemas.style import Style
 
 _LICENCE = "CC BY 4.0, and the terms of the model that wrote it"
@@ -75,25 +73,6 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     ]
 
 
-def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of the only split of the instruction data.
-
-    Raises:
-        InputFileError: a file cannot be used.
-    """
-    return read_whole(split, store, _open(split, store))
-
-
-def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
-    """Return the division of the only split of the instruction data.
-
-    Raises:
-        InputFileError: a file cannot be used.
-    """
-    del indexes
-    return divide_packed(split, parts, _open(split, store))
-
-
 def _open(split: SplitInput, store: Store) -> Opening[Pictured]:
     records = read_records(split, store, _path_of)
     boxes = read_boxes(split, store, records.groups)
@@ -101,6 +80,9 @@ def _open(split: SplitInput, store: Store) -> Opening[Pictured]:
     paths = [path for usual in with_picture for path in (usual, *_other_paths(usual))]
     listing = list_folders(store, split.pictures, paths)
     return (yield from open_records(split, records, listing, boxes, others=_other_paths))
+
+
+parse, divide = readers(_open)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

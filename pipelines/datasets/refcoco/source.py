@@ -13,15 +13,13 @@ RefCOCO's sentences may say where an object lies; RefCOCO+'s never do; RefCOCOg'
 Format: https://github.com/lichengunc/refer
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.datasets.coco.detections import detection_files, read_names
 from pipelines.datasets.coco.pictures import COCO_PAPER, FOLDERS
 from pipelines.datasets.coco.records import decode_outline
-from pipelines.datasets.common.bins import Division
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.common.packed import Opening, divide_packed, read_whole
+from pipelines.datasets.common.packed import Opening, readers
 from pipelines.datasets.common.picture_names import coco_picture
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.refcoco.described import Described
@@ -30,7 +28,7 @@ from pipelines.datasets.refcoco.pickled import open_pickle
 from pipelines.datasets.spec import DatasetSpec, Located, SourceRequest
 from schemas.errors import UsageError
 from schemas.sample import Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import SplitInput, Store
 from schemas.style import Style
 
 _LICENCE = "not stated"
@@ -132,25 +130,14 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     ]
 
 
-def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split of RefCOCO, RefCOCO+ or RefCOCOg."""
-    return read_whole(split, store, _opening(split, store))
-
-
-def divide(split: SplitInput, store: Store, parts: int, _: Indexes) -> Division:
-    """Return the division of one split for a number of workers.
-
-    Raises:
-        InputFileError: a file as a whole cannot be used.
-    """
-    return divide_packed(split, parts, _opening(split, store))
-
-
 def _opening(split: SplitInput, store: Store) -> Opening[Described]:
     if split.split in split.files:
         return open_flat(split, store)
     splits = EDITIONS[split.source].splits_of(split.files["refs"])
     return open_pickle(split, store, splits)
+
+
+parse, divide = readers(_opening)
 
 
 def outline(split: SplitInput, store: Store) -> None:

@@ -9,18 +9,14 @@ The labels of the test split are not public, so the split is left out. An image 
 `annot_id`. Format: https://visualcommonsense.com/download/
 """
 
-from collections.abc import Iterator
-
-from pipelines.datasets.common.bins import Division
-from pipelines.datasets.common.index import Indexes
-from pipelines.datasets.common.packed import divide_packed, read_whole
+from pipelines.datasets.common.packed import readers
 from pipelines.datasets.common.picture_names import unshared_picture
 from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.spec import DatasetSpec, Located, Outline, SourceRequest
 from pipelines.datasets.vcr.questions import QuestionFile
 from pipelines.datasets.vcr.stills import open_stills
 from schemas.sample import Task
-from schemas.source import Entry, SplitInput, Store
+from schemas.source import SplitInput, Store
 from schemas.style import Style
 
 _FOLDER = "vcr/vcr1images"
@@ -50,23 +46,7 @@ def locate(root: str, request: SourceRequest) -> list[Located]:
     ]
 
 
-def parse(split: SplitInput, store: Store) -> Iterator[Entry]:
-    """Yield the entries of one split of VCR.
-
-    Raises:
-        InputFileError: the file of questions cannot be used, or a file cannot be read.
-    """
-    return read_whole(split, store, open_stills(split, store))
-
-
-def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
-    """Return the division of one split of VCR.
-
-    Raises:
-        InputFileError: the file of questions cannot be used.
-    """
-    del indexes
-    return divide_packed(split, parts, open_stills(split, store))
+parse, divide = readers(open_stills)
 
 
 def outline(split: SplitInput, store: Store) -> Outline:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from pipelines.datasets.common.bins import Division, bin_of, in_bins
+from pipelines.datasets.common.bins import Division, bin_of, in_bins, number_of_bins
 from pipelines.datasets.common.entries import Refused, rejection, rejections
 from pipelines.datasets.common.index import Indexes
 from pipelines.datasets.common.raw_items import ItemId, Raw, as_number
@@ -125,7 +125,7 @@ def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Div
         aliases = read_text(store, path)
         parse_aliases(aliases, path)
     files = [FileCounts(role, kind) for role, kind in _KINDS.items() if role in split.files]
-    bins = max(2 * parts, len(images.chosen) // _BIN_IMAGES)
+    bins = max(number_of_bins(parts), len(images.chosen) // _BIN_IMAGES)
     dealer = Dealer(split=split, store=store, images=images, bins=bins)
     opened = _Opened(images, entries, aliases, files, dealer)
     return Division(opened.as_a_whole(), opened.bins(), dealt=opened.dealt())

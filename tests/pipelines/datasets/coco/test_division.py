@@ -61,6 +61,19 @@ def test_a_divided_file_yields_what_it_yields_as_a_whole(owner, slice_bytes, siz
     assert sum(isinstance(entry, SourceImage) for entry in divided) == (limit or 29)
 
 
+def test_all_items_of_a_file_are_counted(owner):
+    """Whatever is wrong with them, and also what is no object, with which no file is divided."""
+    data = json.loads(owner.file.read_bytes())
+    split = split_of(owner)
+    path = owner.file.with_name("more.json")
+    data["annotations"].insert(7, "text")
+    path.write_text(json.dumps(data), encoding="utf-8")
+    split.files[split.split] = str(path)
+    entries = counted(parse(split, FileStore()))
+    assert entries["count image read"] == len(data["images"])
+    assert entries["count annotation read"] == len(data["annotations"])
+
+
 def test_the_slices_have_each_annotation_once(owner, slice_bytes):
     slice_bytes(300)
     split = split_of(owner)
