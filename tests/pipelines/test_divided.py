@@ -86,6 +86,14 @@ def test_a_small_file_is_read_once_by_one_worker(sound, run_build, bytes_read, p
     assert bytes_read["fingerprint", path] == 0
 
 
+def test_small_files_are_read_without_the_stages_that_divide(sound, run_build, monkeypatch):
+    monkeypatch.setattr("pipelines.read._Divide", None)
+    run_build(sound, launch_options=Parts(2))
+    monkeypatch.setattr(slices, "SLICE_BYTES", 500)
+    with pytest.raises(TypeError):
+        run_build(sound, launch_options=Parts(2))
+
+
 def test_a_slice_that_cannot_be_read_ends_the_build(sound, run_build, in_parts, monkeypatch):
     read_range = FileStore.read_range
 
