@@ -87,7 +87,7 @@ def test_a_small_file_is_read_once_by_one_worker(sound, run_build, bytes_read, p
 
 
 def test_small_files_are_read_without_the_stages_that_divide(sound, run_build, monkeypatch):
-    monkeypatch.setattr("pipelines.read._Divide", None)
+    monkeypatch.setattr("pipelines.read.Divide", None)
     run_build(sound, launch_options=Parts(2))
     monkeypatch.setattr(slices, "SLICE_BYTES", 500)
     with pytest.raises(TypeError):

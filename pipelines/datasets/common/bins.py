@@ -11,11 +11,17 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from pipelines.datasets.common.raw_items import ItemId
+import msgspec
+
+from pipelines.datasets.common.index import RAWS
+from pipelines.datasets.common.raw_items import ItemId, Raw
+from pipelines.datasets.common.slices import JsonStream
+from pipelines.datasets.common.text_files import read_text
 from schemas.rejection import Rejection
 from schemas.source import Entry, SplitInput, Store
 
 _BIN_BYTES = 32 * 1024 * 1024  # of annotations, approximately
+_RECORDS = 5_000  # in a slice of a file that is read as a whole
 _BINS_PER_WORKER = 2  # at least, so that workers end together
 
 _Key = TypeVar("_Key", int, str, ItemId)
@@ -62,19 +68,38 @@ class Slice(Protocol):
         """
 
 
+class Dealer(Protocol):
+    """What deals out the records of a file, a JSON list, while one worker reads it."""
+
+    def deal_out(self, number: int, records: Sequence[Raw]) -> Iterator[tuple[int, bytes]]:
+        """Yield the numbers of bins with what they get of consecutive records.
+
+        Args:
+            number: how many times it was asked before.
+            records: the records, undecoded.
+        """
+
+    def decode(self, content: bytes, path: str) -> Sequence[Raw]:
+        """Return the records of the whole file, undecoded.
+
+        Raises:
+            InputFileError: the content is no JSON list.
+        """
+
+
 class Division(NamedTuple):
     """A split that several workers read, each byte once.
 
     One worker divides it: by an index, whose slices others deal out, or by reading its files. Then
-    there are no slices: bins hold all that is of their images, or that worker deals it out to them.
+    there are no slices: bins hold all that is of their images, or that worker deals it out to them,
+    file by file, and for all splits that share a file at once.
     """
 
     entries: Iterable[Entry]  # no images; all that is in no bin
     bins: Iterator[tuple[Bin, bytes]]  # each with what it holds
     slices: Sequence[Slice] = ()
-    # The numbers of bins with what they get; to be passed over before entries and bins, which may
-    # depend on it. A file that cannot be used raises `InputFileError` there.
-    dealt: Iterable[tuple[int, bytes]] = ()
+    # Paths, and what deals out the records of each file; entries and bins may depend on it.
+    dealers: Sequence[tuple[str, Dealer]] = ()
 
 
 def read_bins(division: Division, store: Store) -> Iterator[Entry]:
@@ -84,8 +109,9 @@ def read_bins(division: Division, store: Store) -> Iterator[Entry]:
         InputFileError: a file cannot be used.
     """
     dealt = defaultdict[int, list[bytes]](list)
-    for number, content in division.dealt:
-        dealt[number].append(content)
+    for path, dealer in division.dealers:
+        for _, number, content in deal_out(path, store, [dealer]):
+            dealt[number].append(content)
     yield from division.entries
     for some in division.slices:
         for result in some.deal_out(store):
@@ -96,6 +122,41 @@ def read_bins(division: Division, store: Store) -> Iterator[Entry]:
                 dealt[number].append(content)
     for some_bin, content in division.bins:
         yield from some_bin.read(store, content, dealt.pop(some_bin.number, ()))
+
+
+def deal_out(
+    path: str, store: Store, dealers: Sequence[Dealer]
+) -> Iterator[tuple[int, int, bytes]]:
+    """Read a file once for several splits: yield the position of a dealer, a bin, what that gets.
+
+    Raises:
+        InputFileError: the file as a whole cannot be used.
+    """
+    for number, records in enumerate(_slices(path, store, dealers[0])):
+        for position, dealer in enumerate(dealers):
+            for bin_number, content in dealer.deal_out(number, records):
+                yield position, bin_number, content
+
+
+def _slices(path: str, store: Store, dealer: Dealer) -> Iterator[Sequence[Raw]]:
+    """Yield the records of a file in slices.
+
+    From where a file is not sound JSON, or if it is packed, it is read as a whole.
+    """
+    number = 0
+    try:
+        with store.open(path) as file:
+            stream = JsonStream(file)
+            for some in stream.items(RAWS):
+                number += some.number
+                yield some.items or ()
+            stream.expect(b"")
+            return
+    except msgspec.DecodeError:
+        pass
+    records = dealer.decode(read_text(store, path), path)
+    for start in range(number, len(records), _RECORDS):
+        yield records[start : start + _RECORDS]
 
 
 def number_of_bins(parts: int, size: int = 0) -> int:

@@ -6,7 +6,6 @@ Their items are decoded bin by bin, by all workers.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +19,7 @@ from pipelines.datasets.common.text_files import read_text
 from pipelines.datasets.visual_genome import records as vg_json
 from pipelines.datasets.visual_genome.aliases import Aliases, parse_aliases
 from pipelines.datasets.visual_genome.attributes import ATTRIBUTES, add_attributes
-from pipelines.datasets.visual_genome.dealing import Dealer, FileCounts, Page
+from pipelines.datasets.visual_genome.dealing import Page, RecordDealer
 from pipelines.datasets.visual_genome.image import ImageAnnotations, add_regions, add_relationships
 from pipelines.datasets.visual_genome.images import Images, read_images
 from pipelines.datasets.visual_genome.records import RecordKind
@@ -75,40 +74,37 @@ class VgBin(NamedTuple):
 class _Opened:
     """A split whose images were read, and whose other files are read as it is divided."""
 
+    split: SplitInput
     images: Images
     entries: list[Entry]  # about images that are not read
     aliases: bytes  # the file
-    files: list[FileCounts]
-    dealer: Dealer
-
-    def dealt(self) -> Iterator[tuple[int, bytes]]:
-        """Deal out the records of all files."""
-        return chain.from_iterable(map(self.dealer.deal_out, self.files))
+    files: list[RecordDealer]
+    number: int  # of bins
 
     def as_a_whole(self) -> Iterator[Entry]:
         """Yield the entries of the split as a whole, once all is dealt out."""
-        split = self.dealer.split
+        split = self.split
         yield from self.entries
         yield SplitFacts(split.source, split.split, self._shards())
-        for counts in self.files:
-            yield from counts.entries(split)
+        for file in self.files:
+            yield from file.entries(split)
 
     def bins(self) -> Iterator[tuple[VgBin, bytes]]:
         """Yield the bins, once all is dealt out."""
-        split, number, shards = self.dealer.split, self.dealer.bins, self._shards()
-        refused: list[set[str]] = [set() for _ in range(number)]
+        shards = self._shards()
+        refused: list[set[str]] = [set() for _ in range(self.number)]
         for name in self.images.refused:
-            refused[bin_of(as_number(name), number)].add(name)
+            refused[bin_of(as_number(name), self.number)].add(name)
         taken_ids = sorted(self.images.chosen, key=str)
         chosen = {image_id: self.images.usable[image_id] for image_id in taken_ids}
-        for position, images in enumerate(in_bins(chosen, number)):
+        for position, images in enumerate(in_bins(chosen, self.number)):
             taken = [replace(image, shards=shards) for image in images.values()]
             content = _Content(taken, refused[position], self.aliases)
-            yield VgBin(split, position), msgspec.msgpack.encode(content)
+            yield VgBin(self.split, position), msgspec.msgpack.encode(content)
 
     def _shards(self) -> int:
-        items = sum(counts.read for counts in self.files)
-        return self.dealer.split.sizing.shards(self.images.volume(items))
+        items = sum(file.read for file in self.files)
+        return self.split.sizing.shards(self.images.volume(items))
 
 
 def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Division:
@@ -124,11 +120,19 @@ def divide(split: SplitInput, store: Store, parts: int, indexes: Indexes) -> Div
     if path := split.files.get(_ALIASES):
         aliases = read_text(store, path)
         parse_aliases(aliases, path)
-    files = [FileCounts(role, kind) for role, kind in _KINDS.items() if role in split.files]
     bins = max(number_of_bins(parts), len(images.chosen) // _BIN_IMAGES)
-    dealer = Dealer(split=split, store=store, images=images, bins=bins)
-    opened = _Opened(images, entries, aliases, files, dealer)
-    return Division(opened.as_a_whole(), opened.bins(), dealt=opened.dealt())
+    dealers = [
+        (
+            path,
+            RecordDealer(
+                role=role, name=path.rsplit("/", 1)[-1], kind=kind, images=images, bins=bins
+            ),
+        )
+        for role, kind in _KINDS.items()
+        if (path := split.files.get(role))
+    ]
+    opened = _Opened(split, images, entries, aliases, [dealer for _, dealer in dealers], bins)
+    return Division(opened.as_a_whole(), opened.bins(), dealers=dealers)
 
 
 def _add(records: _Records, content: bytes, kind: RecordKind) -> None:

@@ -6,23 +6,26 @@ import json
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from pipelines.datasets.common import slices
+from pipelines.datasets.common import bins, slices
+from pipelines.datasets.common.bins import deal_out
 from pipelines.datasets.visual_genome import division
-from pipelines.datasets.visual_genome.dealing import Dealer, FileCounts
+from pipelines.datasets.visual_genome.dealing import RecordDealer
 from pipelines.datasets.visual_genome.division import divide
 from pipelines.datasets.visual_genome.records import REGIONS
 from pipelines.datasets.visual_genome.source import parse
 from pipelines.plan import make_plan
+from pipelines.preflight.quick_store import QuickStore
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import FileStore
-from schemas.errors import InputFileError
-from schemas.rejection import Rejection
+from schemas.errors import BuildError, InputFileError
+from schemas.rejection import Kind, Rejection
 from schemas.sample import Task
 from schemas.source import SourceImage, SplitInput
 from tests.pipelines.datasets.divided import counted, entries_of
@@ -86,12 +89,12 @@ def test_a_divided_split_yields_what_it_yields_as_a_whole(files, slice_bytes, si
     assert len(images) == {"train": limit or 9, "test": 0}[split]
 
 
-def test_items_without_an_id_keep_their_positions(files, slice_bytes):
+def test_items_without_an_id_keep_their_positions(files, slice_bytes, monkeypatch):
     """Also where records of an image lie in several slices, which arrive in another order."""
     slice_bytes(100)
-    divided = divide(split_of(files), FileStore(), 2, {})
-    turned = divided._replace(dealt=list(divided.dealt)[::-1])
-    entries = [entry for entry in entries_of(turned) if isinstance(entry, Rejection)]
+    monkeypatch.setattr(bins, "deal_out", lambda *args: reversed(list(deal_out(*args))))
+    divided = entries_of(divide(split_of(files), FileStore(), 2, {}))
+    entries = [entry for entry in divided if isinstance(entry, Rejection)]
     assert Counter(entries) == Counter(
         entry for entry in parse(split_of(files), FileStore()) if isinstance(entry, Rejection)
     )
@@ -175,11 +178,80 @@ def test_each_byte_is_read_once_to_build_from(
         assert bytes_read["stages", str(path)] == path.stat().st_size, name
 
 
+def two_splits(files: Files, folder: Path) -> dict[str, Any]:
+    """The request for both splits, of which the second has three images."""
+    listed = folder / "test_ids.txt"
+    listed.write_text("3\n5\n20\n")
+    return {
+        "name": "visual_genome",
+        "splits": ["train", "test"],
+        "paths": {"test_ids": str(listed)},
+    }
+
+
+@pytest.mark.parametrize("parts", [1, 2, 8])
+def test_splits_that_share_files_are_read_together(
+    files, run_build, slice_bytes, bytes_read, tmp_path, parts
+):
+    both = two_splits(files, tmp_path)
+    apart = run_build(files.root, request=both, guard=False)
+    bytes_read.clear()
+    slice_bytes(500)
+    output = run_build(files.root, request=both, guard=False, launch_options=Parts(parts))
+    assert output.digests() == apart.digests()
+    assert output.ledger() == apart.ledger()
+    assert output.rejected() == apart.rejected()
+    assert {row["id"].split("/")[1] for row in output.rows()} == {"train", "test"}
+    for name in FILES[:3]:
+        path = files.folder / f"{name}.json"
+        assert bytes_read["stages", str(path)] == path.stat().st_size, name
+
+
+@pytest.mark.parametrize(
+    ("file", "splits"),
+    [
+        ("region_descriptions.json", {"train", "test"}),
+        ("relationships.json", {"train"}),
+        ("test_ids.txt", {"test"}),
+    ],
+)
+def test_a_file_that_cannot_be_read_rejects_the_splits_that_want_it(
+    files, run_build, slice_bytes, monkeypatch, tmp_path, output_of, file, splits
+):
+    both, out = two_splits(files, tmp_path), tmp_path / "out"
+
+    def failing(reading):
+        def read(store, path):
+            if path.endswith(file) and not isinstance(store, QuickStore):
+                raise InputFileError(f"cannot read {path}: connection reset")
+            return reading(store, path)
+
+        return read
+
+    slice_bytes(500)
+    for name in ("read", "open"):
+        monkeypatch.setattr(FileStore, name, failing(getattr(FileStore, name)))
+    with pytest.raises(BuildError, match=rf"cannot read .*{file}: connection reset$"):
+        run_build(files.root, out, request=both, guard=False, launch_options=Parts(2))
+    accounts = list(output_of(out).ledger().accounts())
+    files_of = {split: account for (_, split, _, kind), account in accounts if kind == Kind.FILE}
+    assert {split for split, account in files_of.items() if account.rejected} == splits
+    assert {split for split, account in files_of.items() if account.kept} == {
+        "train",
+        "test",
+    } - splits
+    kept = {split for (_, split, _, kind), some in accounts if kind == Kind.IMAGE and some.kept}
+    assert kept == {"train", "test"} - splits
+
+
 def test_what_is_dealt_out_waits_for_its_bin(files, slice_bytes, monkeypatch):
     slice_bytes(300)
     monkeypatch.setattr(division, "_BIN_IMAGES", 1)
     split = divide(split_of(files), FileStore(), 1, {})
-    assert len(list(split.dealt)) > 30
+    dealt = [
+        page for path, dealer in split.dealers for page in deal_out(path, FileStore(), [dealer])
+    ]
+    assert len(dealt) > 30
     assert len({some.number for some, _ in split.bins}) == 9
 
 
@@ -192,8 +264,8 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("bins", [1, 7])
-def test_no_more_than_slices_are_held_of_a_file(traced, slice_bytes, monkeypatch, tmp_path, bins):
+@pytest.mark.parametrize("number", [1, 7])
+def test_no_more_than_slices_are_held_of_a_file(traced, slice_bytes, monkeypatch, tmp_path, number):
     slice_bytes(100_000)
     monkeypatch.setattr(slices, "_MORE_BYTES", 5_000)
     path = tmp_path / "region_descriptions.json"
@@ -201,14 +273,12 @@ def test_no_more_than_slices_are_held_of_a_file(traced, slice_bytes, monkeypatch
     record = b'{"id": %d, "regions": [' + b",".join([region] * 9) + b"]}"
     path.write_bytes(b"[" + b",".join(record % ((n,) * 10) for n in range(2_000)) + b"]")
     images: Any = SimpleNamespace(members=None, leaves_out=lambda _: False)
-    split: Any = SimpleNamespace(files={"regions": str(path)}, owns=lambda _: True)
-    counts = FileCounts("regions", REGIONS)
-    dealer = Dealer(split=split, store=FileStore(), images=images, bins=bins)
+    dealer = RecordDealer(role="regions", name="", kind=REGIONS, images=images, bins=number)
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
-    dealt = sum(len(content) for _, content in dealer.deal_out(counts))
+    dealt = sum(len(content) for *_, content in deal_out(str(path), FileStore(), [dealer]))
     size = path.stat().st_size
     assert size > 3_000_000
     assert dealt > 0.99 * size
-    assert counts.read == 9 * 2_000
+    assert dealer.read == 9 * 2_000
     assert tracemalloc.get_traced_memory()[1] - before < 1_000_000
