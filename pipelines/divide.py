@@ -6,7 +6,6 @@
 What waits of the split's images, in the output's folder, is in pieces by the bin they belong to.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -37,12 +36,6 @@ class Sharing(NamedTuple):
 
     splits: Sequence[SplitInput]
     indexes: Indexes
-
-    @property
-    def shared(self) -> frozenset[str]:
-        """The files of several splits."""
-        number = Counter(path for split in self.splits for path in set(split.files.values()))
-        return frozenset(path for path, splits in number.items() if splits > 1)
 
 
 @dataclass(slots=True)
@@ -84,7 +77,7 @@ class Divide(EntryDoFn[Sharing, Slice]):
 
         A split whose files cannot be used is not divided, and rejected.
         """
-        store = SharedFiles(FileStore(), element.shared)
+        store = SharedFiles(FileStore(), element.splits)
         dealt: list[_Dealt] = []
         with closing(Spool(self._folder)) as spool:
             for split in element.splits:

@@ -16,8 +16,9 @@ from pipelines.preflight.pictures import MissingPictures, missing_pictures, samp
 from pipelines.preflight.quick_store import QuickStore
 from pipelines.preflight.room import SizeEstimate, estimate_size
 from pipelines.storage.digest_thread import DigestThread
+from pipelines.storage.shared_files import SharedFiles
 from schemas.errors import InputFileError
-from schemas.source import SplitInput
+from schemas.source import SplitInput, Store
 
 Requested = tuple[SourceRequest, Sequence[SplitInput]]  # a source and its splits to read
 
@@ -62,12 +63,16 @@ def check_inputs(
     problems: list[_Problem] = []
     for request, splits in requested:
         missing: list[MissingPictures] = []
+        store = SharedFiles(QuickStore(digests), splits)
         for split in splits:
             try:
-                checked, lacking = _look(request, split, digests)
+                checked, lacking = _look(request, split, store)
             except InputFileError as error:
                 problems.append(_problem(split, str(error)))
                 continue
+            if digests:
+                for path in split.files.values():
+                    digests.hash_file(path)
             total += checked.estimate
             remarks += checked.remarks
             doubts += checked.doubts
@@ -102,13 +107,10 @@ def _lines(problems: Iterable[_Problem]) -> Iterator[str]:
 
 
 def _look(
-    request: SourceRequest, split: SplitInput, digests: DigestThread | None
+    request: SourceRequest, split: SplitInput, store: Store
 ) -> tuple[InputCheck, MissingPictures | None]:
     outline_of = dataset(request.name).outline
-    outline = outline_of(split, QuickStore(digests)) if outline_of else None
-    if digests:
-        for path in split.files.values():
-            digests.hash_file(path)
+    outline = outline_of(split, store) if outline_of else None
     if outline is None:
         return InputCheck(estimate_size(split, 0, 0.0)), None
     sample = sample_pictures(split, outline)

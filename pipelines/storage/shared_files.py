@@ -1,23 +1,25 @@
 """Files that several splits share, each read once: what is read is kept for the next split."""
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
-from schemas.source import Store, Stream
+from schemas.source import SplitInput, Store, Stream
 
 
 class SharedFiles:
-    """A store that keeps the content of some files, and the listings of folders, once read."""
+    """A store that keeps the content of shared files, and the listings of folders, once read."""
 
-    def __init__(self, store: Store, shared: Collection[str]) -> None:
+    def __init__(self, store: Store, splits: Iterable[SplitInput]) -> None:
         """Read nothing yet.
 
         Args:
             store: the store to read from.
-            shared: the paths of the files whose content is kept.
+            splits: the splits that are read, one after the other.
         """
+        number = Counter(path for split in splits for path in set(split.files.values()))
+        self._shared = {path for path, splits_with_it in number.items() if splits_with_it > 1}
         self._store = store
-        self._shared = shared
         self._contents: dict[str, bytes] = {}
         self._sizes: dict[str, Mapping[str, int]] = {}
 

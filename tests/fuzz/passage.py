@@ -17,9 +17,11 @@ from pathlib import Path
 
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.divide import Divide, Sharing
 from pipelines.images import ComposeImage, PrepareImage
+from pipelines.pieces import BinKey, Piece
 from pipelines.plan import Plan
-from pipelines.read import BinKey, Piece, _DealOut, _Divide, _ReadBin, _ReadWhole
+from pipelines.read import _DealOut, _ReadBin, _ReadWhole
 from schemas.errors import RegionForgeError
 from schemas.ledger import Ledger, Stage, Tally, ledger_of
 from schemas.limits import MAX_DETAIL_CHARACTERS
@@ -146,12 +148,12 @@ def _differences(plan: Plan, parts: int) -> Iterator[str]:
 
 def _divided(parts: int, split: SplitInput, ledgers: Ledgers) -> Iterator[SourceImage]:
     """Yield the images of a split as so many workers read them."""
-    divide, deal_out, read_bin = _Divide(parts, None), _DealOut(None), _ReadBin()
+    divide, deal_out, read_bin = Divide(parts, None), _DealOut(None), _ReadBin()
     for stage in (divide, deal_out, read_bin):
         stage.start_bundle()
         stage.ledgers = ledgers
     pieces: dict[BinKey, list[Piece]] = defaultdict(list)
-    for result in divide.results((split, {})):
+    for result in divide.results(Sharing([split], {})):
         if not isinstance(result, TaggedOutput):
             for key, page in deal_out.results(result):
                 pieces[key].append(page)

@@ -72,7 +72,7 @@ def test_captions_of_a_divided_split_come_to_their_images(
         opened.append(split.split)
         return open_captions(split)
 
-    monkeypatch.setattr("pipelines.read.open_captions", noted)
+    monkeypatch.setattr("pipelines.divide.open_captions", noted)
     built = []
     for number in (0, 1, 2, 8):
         if number:

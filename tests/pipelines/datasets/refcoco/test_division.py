@@ -148,10 +148,14 @@ def whole(root, run_build):
 def test_each_byte_is_read_once_for_all_splits(
     root, whole, run_build, monkeypatch, bytes_read, parts, form
 ):
+    paths = {path for split in splits_of(root, form) for path in split.files.values()}
+    bytes_read.clear()
     monkeypatch.setattr(slices, "SLICE_BYTES", 500)
     output = run_build(root, **recipe_of(root, form), launch_options=Parts(parts))
     assert output.digests() == whole[form].digests()
     assert output.ledger() == whole[form].ledger()
     assert output.rejected() == whole[form].rejected()
-    for path in {path for split in splits_of(root, form) for path in split.files.values()}:
+    for path in paths:
         assert bytes_read["stages", path] == Path(path).stat().st_size, path
+        looked = bytes_read["look", path] + bytes_read["fingerprint", path]
+        assert looked == Path(path).stat().st_size, "by which the file is hashed, too"

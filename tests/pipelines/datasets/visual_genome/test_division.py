@@ -203,8 +203,12 @@ def test_splits_that_share_files_are_read_together(
     assert output.rejected() == apart.rejected()
     assert {row["id"].split("/")[1] for row in output.rows()} == {"train", "test"}
     for name in FILES[:3]:
-        path = files.folder / f"{name}.json"
-        assert bytes_read["stages", str(path)] == path.stat().st_size, name
+        path, size = (
+            str(files.folder / f"{name}.json"),
+            (files.folder / f"{name}.json").stat().st_size,
+        )
+        assert bytes_read["stages", path] == size, name
+        assert bytes_read["look", path] + bytes_read["fingerprint", path] == size, name
 
 
 @pytest.mark.parametrize(
