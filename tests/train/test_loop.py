@@ -17,7 +17,16 @@ from train.processes import Processes
 from train.recipes import TrainRecipe
 
 ALONE = Processes(device=torch.device("cpu"))
-CONFIGS = {"gpt4roi": tiny_gpt4roi, "regiongpt": tiny_regiongpt}
+
+
+def small_gpt4roi():
+    """A tiny model with a tower of two layers and one block of scale shuffle."""
+    config = tiny_gpt4roi(shuffle_blocks=1, pyramid_layers=(-1, -1, -2, -2))
+    config.vision_config.num_hidden_layers = 2
+    return config
+
+
+CONFIGS = {"gpt4roi": small_gpt4roi, "regiongpt": tiny_regiongpt}
 CLASSES = {
     "gpt4roi": GPT4RoIForConditionalGeneration,
     "regiongpt": RegionGPTForConditionalGeneration,
@@ -75,9 +84,9 @@ def test_every_stage_of_both_models_trains_on_all_tasks(rows, tokenizer, kind, s
     assert len(moved) > 0.9 * len(trained)
 
 
-@pytest.mark.parametrize(("kind", "stage"), STAGES)
+@pytest.mark.parametrize(("kind", "stage"), STAGES[1::2])
 def test_the_shards_of_every_recipe_train(every_recipe, sample_world, tokenizer, kind, stage):
-    """By reference: the pictures lie below a folder that is named."""
+    """By reference: the pictures lie below a folder that is named. All but the tower is trained."""
     model, processor = made(kind, tokenizer)
     for folder in sorted(every_recipe.iterdir()):
         build = Build.open(folder)

@@ -27,10 +27,14 @@ def words(proof_shards, towers):
 
 
 @pytest.fixture(scope="module")
-def validated(words, held_out, tmp_path_factory):
+def validated(words, held_out, made_once):
     """The folder of a run; each of its steps had a model in training mode."""
-    folder = tmp_path_factory.mktemp("validated") / "run"
-    flags = ["--validate-every", "2", "--validate-on", str(held_out), "--output", str(folder)]
+    flags = ["--validate-every", "2", "--validate-on", str(held_out)]
+    root = made_once("validated", lambda root: validate([*words, *flags], root / "run"))
+    return root / "run"
+
+
+def validate(words, folder):
     modes = []
 
     def optimize(model, *given, **options):
@@ -39,9 +43,8 @@ def validated(words, held_out, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("train.loop.optimize", optimize)
-        assert run([*words, *flags]) == 0
+        assert run([*words, "--output", str(folder)]) == 0
     assert modes == [True, True, True]
-    return folder
 
 
 def test_the_loss_is_that_of_transformers_on_each_row(validated, held_out):

@@ -42,10 +42,13 @@ def bfloat16_parameters():
 @pytest.mark.usefixtures("bfloat16_parameters")
 def test_the_7b_preset_goes_forward_and_back_without_asking_for_a_value():
     # Tensors without values: whatever needs one, and would wait for a GPU, is an error.
-    pictures, count = 2, 5
+    # With two of the five blocks of scale shuffle, which are all alike.
+    pictures, count, blocks = 2, 5, 2
+    config = gpt4roi_7b_released()
+    config.shuffle_blocks = blocks
     maps: list[Tensor] = []
     with FakeTensorMode():
-        connector = GPT4RoIConnector(gpt4roi_7b_released())
+        connector = GPT4RoIConnector(config)
         for module in connector.modules():
             if isinstance(module, nn.Conv2d):
                 module.register_forward_hook(lambda _, given, made: maps.extend([given[0], made]))
@@ -62,27 +65,27 @@ def test_the_7b_preset_goes_forward_and_back_without_asking_for_a_value():
     assert rows.dtype == torch.bfloat16
     trained = dict(connector.region_encoder.named_parameters())
     assert [name for name, parameter in trained.items() if parameter.grad is None] == []
-    assert len(maps) == 2 * (5 * 4 + 1)
+    assert len(maps) == 2 * (blocks * 4 + 1)
     used = {name: kinds for name, kinds in precisions.seen.items() if name in PRODUCTS}
     assert used == {name: {torch.bfloat16} for name in PRODUCTS}
     assert all(every.is_contiguous(memory_format=torch.channels_last) for every in maps)
     assert "clone" not in operators  # which reorders memory
     assert precisions.seen["var_mean"] == {torch.float32}
     assert precisions.seen["roi_align"] == {torch.float32}
-    assert forward == expected_flops(pictures, count)
+    assert forward == expected_flops(pictures, count, blocks)
 
 
-def expected_flops(pictures: int, regions: int) -> dict[Any, int]:
+def expected_flops(pictures: int, regions: int, blocks: int) -> dict[Any, int]:
     """By hand, 2 for a multiplication and an addition."""
     width, sides = 1024, (16, 32, 64, 128)
-    shuffle = 5 * sum(side**2 for side in sides) * 9 * width**2
+    shuffle = blocks * sum(side**2 for side in sides) * 9 * width**2
     crops = 14 * 14 * 9 * 4 * width**2
     resize = sum(16 * 16 * side + 16 * side**2 for side in sides[1:]) * width
     quarter = width // 4
     for coarse, fine in ((16, 32), (32, 64), (64, 128)):
         up = coarse * fine * coarse + coarse * fine * fine
         down = fine * coarse * fine + fine * coarse * coarse
-        resize += 5 * (up + down) * quarter
+        resize += blocks * (up + down) * quarter
     patches = 256 * pictures
     levels = 4 * patches * width * width
     linears = 4 * 256 * 2 * width  # coordinates, the same for every picture

@@ -31,15 +31,14 @@ FRAMES = {
 def covered_by_hand(boxes: list[Box], frame: Frame, grid: int) -> NDArray[np.float64]:
     """The share of each cell under boxes that do not overlap, in the model's picture."""
     step = frame.covered / grid
+    edges = step * np.arange(grid + 1)
     shares = np.zeros((grid, grid))
     for x0, y0, x1, y1 in boxes:
         left, right = (frame.offset_x + frame.scale_x * x for x in (x0, x1))
         top, bottom = (frame.offset_y + frame.scale_y * y for y in (y0, y1))
-        for row in range(grid):
-            for column in range(grid):
-                width = min(right, (column + 1) * step) - max(left, column * step)
-                height = min(bottom, (row + 1) * step) - max(top, row * step)
-                shares[row, column] += max(width, 0) * max(height, 0) / step**2
+        widths = np.minimum(right, edges[1:]) - np.maximum(left, edges[:-1])
+        heights = np.minimum(bottom, edges[1:]) - np.maximum(top, edges[:-1])
+        shares += np.outer(heights.clip(0), widths.clip(0)) / step**2
     return shares
 
 

@@ -6,23 +6,22 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from model.presets import tiny_gpt4roi, tiny_regiongpt
 from model.processor import RegionProcessor
 from model.region_model import RegionModel
 from model.serve import answering
 from model.serve.opened import OpenedModel
-from tests.lively import write_lively_model
+from tests.lively import KINDS, write_both_lively_models
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def opened_models(tmp_path_factory) -> dict[str, OpenedModel]:
+def opened_models(made_once) -> dict[str, OpenedModel]:
     """Both models, by their kind."""
     opened = {}
-    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
-        folder = tmp_path_factory.mktemp("models") / kind
-        write_lively_model(folder, config)
+    root = made_once("lively_models", write_both_lively_models)
+    for kind in KINDS:
+        folder = root / kind
         model: RegionModel = AutoModel.from_pretrained(folder).eval()
         model.set_attn_implementation({"text_config": "sdpa"})
         processor = RegionProcessor.from_pretrained(folder)

@@ -34,13 +34,17 @@ def build_model() -> Callable[[RegionConfig], RegionModel]:
 def meta_model() -> Callable[..., RegionModel]:
     """A function that makes the model of a preset on the meta device, each once.
 
-    Its second argument is the number of blocks of the language model, 32 by default.
+    Its second argument is the number of blocks of the language model and of scale shuffle, if not
+    the preset's.
     """
 
     @cache
-    def make(preset: str, blocks: int = 32) -> RegionModel:
+    def make(preset: str, blocks: int | None = None) -> RegionModel:
         config = PRESETS[preset]()
-        config.text_config.num_hidden_layers = blocks
+        if blocks is not None:
+            config.text_config.num_hidden_layers = blocks
+            if isinstance(config, GPT4RoIConfig):
+                config.shuffle_blocks = blocks
         with torch.device("meta"):
             return make_model(config)
 
@@ -86,11 +90,11 @@ def make_model(config: RegionConfig, dtype: torch.dtype = torch.float32) -> Regi
 
 
 def shortened(config: RegionConfig) -> RegionConfig:
-    """The configuration with one block of the language model and four of the vision tower."""
+    """The configuration with one block of the language model and two of the vision tower."""
     config.text_config.num_hidden_layers = 1
-    config.vision_config.num_hidden_layers = 4
+    config.vision_config.num_hidden_layers = 2
     if isinstance(config, GPT4RoIConfig):
-        config.pyramid_layers = (-1, -2, -3, -4)
+        config.pyramid_layers = (-1, -1, -2, -2)
         config.shuffle_blocks = 1
     return config
 

@@ -96,8 +96,8 @@ class Precision(TorchDispatchMode):
     ("config", "low_norms"),
     [
         # Before the blocks one, two in each that runs, and the box embedding's two.
-        (gpt4roi_7b(), 1 + 2 * 4 + 2),
-        (regiongpt_7b(), 1 + 2 * 3),
+        (gpt4roi_7b(), 1 + 2 * 2 + 2),
+        (regiongpt_7b(), 1 + 2 * 1),
     ],
     ids=["gpt4roi", "regiongpt"],
 )

@@ -8,6 +8,8 @@ run on the meta device in `test_flops`; here are tiny ones, of the same classes,
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import pytest
@@ -71,8 +73,11 @@ class NoHostTensors(TorchDispatchMode):
         return result
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def on_meta(build_model: BUILD, shorten: SHORTEN) -> Callable[[str], RegionModel]:
+    """A function that makes the model of a name, each once: none has values that could change."""
+
+    @cache
     def make(name: str) -> RegionModel:
         with torch.device("meta"):
             return build_model(shorten(CONFIGS[name]))
@@ -111,14 +116,14 @@ def test_other_forms_of_a_batch_are_not_read_either(
 def test_a_checkpointed_step_in_bfloat16_reads_nothing(
     on_meta: MODEL, meta_batch: BATCH, name: str
 ) -> None:
-    model = on_meta(name).to(torch.bfloat16).train()
+    model = deepcopy(on_meta(name)).to(torch.bfloat16).train()
     enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
     enable({"use_reentrant": False})
     step(model, meta_batch(model.config))
 
 
 def test_the_attention_of_transformers_reads(on_meta: MODEL, meta_batch: BATCH) -> None:
-    model = on_meta("regiongpt")
+    model = deepcopy(on_meta("regiongpt"))
     model.set_attn_implementation("sdpa")
     with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta tensors"):
         step(model, meta_batch(model.config, packed=False))
@@ -132,8 +137,10 @@ def planted(module: nn.Module, read: Callable[[Tensor], Any]) -> Iterator[None]:
         read(tree_leaves(output)[0])
 
     hook = module.register_forward_hook(after)
-    yield
-    hook.remove()
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 READS: dict[str, Callable[[Tensor], Any]] = {

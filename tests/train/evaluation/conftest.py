@@ -16,13 +16,16 @@ from train.data.rows import ShardRows
 
 
 @pytest.fixture(scope="session")
-def tiny_models(tmp_path_factory) -> dict[str, Path]:
+def tiny_models(made_once) -> dict[str, Path]:
     """The folders of both models, with random weights."""
-    folders = {}
-    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
-        folders[kind] = tmp_path_factory.mktemp("models") / kind
-        write_tiny_model(folders[kind], config)
-    return folders
+    configs = {"gpt4roi": tiny_gpt4roi(), "regiongpt": tiny_regiongpt()}
+
+    def make(root: Path) -> None:
+        for kind, config in configs.items():
+            write_tiny_model(root / kind, config)
+
+    root = made_once("tiny_models", make)
+    return {kind: root / kind for kind in configs}
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ def test_pope(samples, build, score, tmp_path):
         stand_in(tmp_path / "coco" / "val2014" / line["image"], (64, 48), tmp_path)
     (tmp_path / "pope").mkdir()
     (tmp_path / "pope" / file.name).symlink_to(file)
-    shards = build("eval_pope", tmp_path)  # its other two files are not there
+    shards = build("eval_pope", tmp_path, "--limit", 100)  # its other two files are not there
     labels = {str(line["question_id"]): line["label"] for line in lines}
 
     def right(rows, predictions):
@@ -103,16 +103,18 @@ def test_pope(samples, build, score, tmp_path):
             for each in predictions
         )
 
-    mixed = ("Yes, it is.", "No, there is none.", "There is not", "None")
-    scored = score("eval_pope", shards, lambda row, entry: mixed[int(entry["item_id"]) % 4])
-    assert len(scored.predictions) == 3_000
-    share = 100 * right(scored.rows, scored.predictions) / 3_000
+    yes, no = "Yes, it is.", "No, there is none."
+    mixed = (yes, yes, "There is not", "None", no, no)
+    scored = score("eval_pope", shards, lambda row, entry: mixed[int(entry["item_id"]) % 6])
+    assert len(lines) == 3_000
+    assert len(scored.predictions) == 600  # six questions about each picture
+    share = 100 * right(scored.rows, scored.predictions) / 600
     assert scored.values["", "accuracy"] == pytest.approx(share)
-    assert 0 < share < 100
+    assert 50 < share < 100
     flags = ("--limit", "2", "--max-new-tokens", "4")
     tiny = score("eval_pope", shards, flags=flags)
     count = len(tiny.predictions)
-    assert count == 12  # six questions about each picture
+    assert count == 12
     share = 100 * right(tiny.rows, tiny.predictions) / count
     assert tiny.values["", "accuracy"] == pytest.approx(share)
 

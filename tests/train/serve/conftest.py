@@ -11,22 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.presets import tiny_gpt4roi, tiny_regiongpt
 from regionforge.__main__ import main
 from tests.forked import Forked
-from tests.lively import write_lively_model
+from tests.lively import KINDS, write_both_lively_models
 from tests.quick_gradio import import_gradio
 from train.cli import run
 
 
 @pytest.fixture(scope="session")
-def tiny_models(tmp_path_factory) -> dict[str, Path]:
+def tiny_models(made_once) -> dict[str, Path]:
     """The folders of both models, with random weights."""
-    folders = {}
-    for kind, config in (("gpt4roi", tiny_gpt4roi()), ("regiongpt", tiny_regiongpt())):
-        folders[kind] = tmp_path_factory.mktemp("models") / kind
-        write_lively_model(folders[kind], config)
-    return folders
+    root = made_once("lively_models", write_both_lively_models)
+    return {kind: root / kind for kind in KINDS}
 
 
 @pytest.fixture(scope="session")

@@ -24,15 +24,18 @@ STEPS = 120  # after which some answers are right, and most are names at least
 
 
 @pytest.fixture(scope="module")
-def trained(proof_shards, tmp_path_factory) -> Path:
+def trained(proof_shards, made_once) -> Path:
     """A RegionGPT on the towers of the package, after a short first stage."""
-    output: Path = tmp_path_factory.mktemp("trained") / "run"
-    words = ["--recipe", "tiny_regiongpt_stage1", "--shards", str(proof_shards)]
+    root: Path = made_once("same_answers", lambda folder: train(proof_shards, folder / "run"))
+    return root / "run"
+
+
+def train(shards: Path, output: Path) -> None:
+    words = ["--recipe", "tiny_regiongpt_stage1", "--shards", str(shards)]
     words += ["--vision", str(tiny_towers.VISION), "--language", str(tiny_towers.LANGUAGE)]
     words += ["--output", str(output), "--batch", "8", "--max-steps", str(STEPS)]
     words += [f"--weights={name}=0" for name in ("llava", "refcocog", "vcr")]
     assert run(["train", *words, "--workers", "0", "--device", "cpu"]) == 0
-    return output
 
 
 @pytest.fixture(scope="module")
