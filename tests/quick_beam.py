@@ -7,8 +7,10 @@ trace for every type hint, and measures how much memory a side input takes.
 
 import bz2
 import concurrent.futures
+import pickle
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +36,7 @@ def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
     """
     set_attribute(PipelineOptions, "__init__", _parsed_once(PipelineOptions.__init__))
     set_attribute(PipelineOptions, "view_as", _viewed_once(PipelineOptions.view_as))
-    set_attribute(PipelineOptions, "_visible_option_list", _visible_names)
+    set_attribute(PipelineOptions, "_visible_option_list", _names_once())
     formatter = _BeamArgumentParser()._get_formatter()  # `add_argument` only tries its wording
     set_attribute(_BeamArgumentParser, "_get_formatter", lambda parser: formatter)
     set_attribute(userstate, "get_dofn_specs", lambda stage: (set(), set()))  # no stage has any
@@ -43,17 +45,28 @@ def make_beam_quick(set_attribute: Callable[[Any, str, Any], None]) -> None:
     set_attribute(statecache, "get_deep_size", lambda *_: 1_000)  # bytes; the cache has 100 MB
     futures = SimpleNamespace(ThreadPoolExecutor=_Here, TimeoutError=TimeoutError)
     set_attribute(bundle_processor, "concurrent", SimpleNamespace(futures=futures))
-    set_attribute(pickler, "roundtrip", _copied_if_empty(pickler.roundtrip))
+    set_attribute(PipelineOptions, "get_all_options", _warned_once(PipelineOptions.get_all_options))
     packing = _Packing()
     set_attribute(cloudpickle_pickler, "bz2", packing)
+    set_attribute(cloudpickle_pickler, "_dumps", packing.pickled(cloudpickle_pickler._dumps))
+    copied = packing.spared(pickler.roundtrip, always=True)
+    set_attribute(pickler, "roundtrip", _copied_if_empty(copied))
     laid_out = packing.spared(Pipeline.to_runner_api, always=False)
     set_attribute(Pipeline, "to_runner_api", laid_out)
     processor = bundle_processor.BundleProcessor
     unpickled = packing.spared(processor.create_execution_tree, always=True)
     set_attribute(processor, "create_execution_tree", unpickled)
+    set_attribute(processor, "monitoring_infos", lambda bundle: [])  # no pipeline has metrics
+    from_callable = decorators.IOTypeHints.from_callable
     signature = _once_a_function(decorators.get_signature)
     for module in (decorators, core, ptransform, util):
         set_attribute(module, "get_signature", signature)
+    hinted = _once_a_function(lambda function: from_callable(function))
+    set_attribute(decorators.IOTypeHints, "from_callable", staticmethod(hinted))
+    combining = core.CombineValuesDoFn
+    set_attribute(combining, "infer_output_type", _inferred_once(combining.infer_output_type))
+    defaults = _once_a_function(core.get_function_args_defaults)
+    set_attribute(core, "get_function_args_defaults", lambda call: _copies(defaults(call)))
     converted = _once_a_type(native_type_compatibility.convert_to_beam_type)
     for module in (native_type_compatibility, decorators):
         set_attribute(module, "convert_to_beam_type", converted)
@@ -84,6 +97,18 @@ class _Packing(threading.local):
     def decompress(self, content: bytes) -> bytes:
         """Unpack, if it is packed: a pickle begins otherwise."""
         return bz2.decompress(content) if content.startswith(b"BZh") else content
+
+    def pickled(self, dumps: Function) -> Function:
+        """Return a function that pickles for this process, if Python can, without asking Beam."""
+
+        def dump(value: Any, *args: Any, **keywords: Any) -> bytes:
+            if self._is_spared:
+                with suppress(Exception):  # else as Beam does
+                    return pickle.dumps(value)
+            result: bytes = dumps(value, *args, **keywords)
+            return result
+
+        return dump
 
     def spared(self, call: Function, *, always: bool) -> Function:
         """Return a function without packing: always, or where its environment is this process."""
@@ -124,8 +149,49 @@ def _parsed_once(init: Function) -> Function:
     return init_once
 
 
-def _visible_names(options: PipelineOptions) -> list[str]:
-    return sorted(name for name in vars(options._visible_options) if name[0] != "_")
+def _warned_once(get_all: Function) -> Function:
+    """Return a function that tells of the same unknown flags once; nobody reads its result then."""
+    warned: set[Hashable] = set()
+
+    def get(options: Any, *args: Any, **keywords: Any) -> Any:
+        if keywords.get("display_warnings"):
+            flags = tuple(options._flags)
+            if flags in warned:
+                return {}
+            warned.add(flags)
+        return get_all(options, *args, **keywords)
+
+    return get
+
+
+def _copies(lists: Sequence[list[Any]]) -> tuple[list[Any], ...]:
+    return tuple(map(list, lists))
+
+
+def _names_once() -> Function:
+    """Return a function that gives the names of options, by class."""
+    names: dict[type[PipelineOptions], list[str]] = {}
+
+    def visible(options: PipelineOptions) -> list[str]:
+        kind = type(options)
+        if kind not in names:
+            names[kind] = sorted(name for name in vars(options._visible_options) if name[0] != "_")
+        return names[kind]
+
+    return visible
+
+
+def _inferred_once(infer: Function) -> Function:
+    """Return a function that infers what combining stages yield, by what they combine."""
+    results: dict[Hashable, Any] = {}
+
+    def infer_once(stage: Any, kind: Any) -> Any:
+        key = type(stage.combinefn), kind
+        if key not in results:
+            results[key] = infer(stage, kind)
+        return results[key]
+
+    return infer_once
 
 
 def _viewed_once(view_as: Function) -> Function:

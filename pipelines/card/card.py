@@ -1,6 +1,8 @@
 """The dataset card: a YAML header, which the library `datasets` reads, and text for people."""
 
 from collections import defaultdict
+from functools import cache
+from textwrap import indent
 from typing import Any
 
 import yaml
@@ -41,9 +43,8 @@ def card_of(plan: Plan, manifest: Manifest, ledger: Ledger) -> bytes:
     rows, embedded = sum(item.rows for item in manifest.shards), plan.recipe.images == "embed"
     header = hub_metadata(licences, rows, embedded=embedded)
     header |= front_matter(plan.recipe.name, manifest)
-    front = yaml.safe_dump(header, sort_keys=False, width=100)
     sections = [
-        f"---\n{front}---",
+        header_text(header),
         _title(plan),
         loading_section(default_config(plan.recipe.name, manifest), manifest),
         _sources(plan, ledger),
@@ -88,6 +89,21 @@ def front_matter(recipe: str, manifest: Manifest) -> dict[str, Any]:
         ],
         "dataset_info": [_info(name, splits) for name, splits in configs.items()],
     }
+
+
+def header_text(header: dict[str, Any]) -> str:
+    """Return a card's header, with the lines around it.
+
+    Its features, the same ones in every config, are most of it: their lines are made once.
+    """
+    infos = [info | {"features": None} for info in header["dataset_info"]]
+    text = yaml.safe_dump(header | {"dataset_info": infos}, sort_keys=False, width=100)
+    return f"---\n{text}---".replace("  features: null\n", _features_text())
+
+
+@cache
+def _features_text() -> str:
+    return indent(yaml.safe_dump({"features": hub_features()}, sort_keys=False, width=98), "  ")
 
 
 def default_config(recipe: str, manifest: Manifest) -> str:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import yaml
-
 from pipelines.card.answers import answers_section
 from pipelines.card.captioning import captioning_section
-from pipelines.card.card import default_config, front_matter
+from pipelines.card.card import default_config, front_matter, header_text
 from pipelines.card.citations import citing_section
 from pipelines.card.guard import guard_section
 from pipelines.card.hub import hub_metadata
@@ -49,7 +47,7 @@ def card_of_parts(
     owners = dict.fromkeys(map(_owner, identity.sources, identity.sources.values()))
     styles = {source.settings.get("style") for source in identity.sources.values()}
     sections = [
-        f"---\n{yaml.safe_dump(header, sort_keys=False, width=100)}---",
+        header_text(header),
         _title(name, manifest, origin),
         loading_section(default_config(name, manifest), manifest),
         sources_section(_lines(manifest, licences), ledger),
