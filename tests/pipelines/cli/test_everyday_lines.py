@@ -26,7 +26,7 @@ EVERYDAY = [
     (["build", "--recipe", "eval_pope", "--data-root", "W", "--output", "N"], 25),
     (["verify", "B"], 3),
     (["verify", "B", "--workers", "2"], 3),
-    (["preview", "B", "--html", "N", "-n", "1000"], 2),
+    (["preview", "B", "--html", "N", "-n", "20"], 2),
     (["preview", "B", "-n", "1"], 30),
     (["info", "B"], 40),
     (["diff", "B", "B"], 1),
