@@ -6,8 +6,9 @@ import torch
 from transformers import AutoModel
 
 from model.config import RegionConfig
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from model.tiny import write_tiny_model
+from tests.small_models import small_gpt4roi
 
 KINDS = ("gpt4roi", "regiongpt")
 _SHARPER = 10  # times the usual start: small weights all give the same words
@@ -26,5 +27,5 @@ def write_lively_model(folder: Path, config: RegionConfig) -> None:
 
 def write_both_lively_models(root: Path) -> None:
     """Write a lively model of each kind into a folder of its name."""
-    write_lively_model(root / "gpt4roi", tiny_gpt4roi())
+    write_lively_model(root / "gpt4roi", small_gpt4roi())
     write_lively_model(root / "regiongpt", tiny_regiongpt())

@@ -6,9 +6,10 @@ from math import isfinite
 import pytest
 import torch
 
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from model.processor import processor_for
 from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
+from tests.small_models import small_gpt4roi
 from train.data.build import Build
 from train.data.example import TrainingExample, TrainingRows
 from train.data.rows import ShardRows
@@ -17,13 +18,6 @@ from train.processes import Processes
 from train.recipes import TrainRecipe
 
 ALONE = Processes(device=torch.device("cpu"))
-
-
-def small_gpt4roi():
-    """A tiny model with a tower of two layers and one block of scale shuffle."""
-    config = tiny_gpt4roi(shuffle_blocks=1, pyramid_layers=(-1, -1, -2, -2))
-    config.vision_config.num_hidden_layers = 2
-    return config
 
 
 CONFIGS = {"gpt4roi": small_gpt4roi, "regiongpt": tiny_regiongpt}

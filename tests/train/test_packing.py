@@ -8,17 +8,18 @@ import torch
 
 from model.attention import ATTENTION_NAME
 from model.batch import Example, shared_tokens
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from model.processor import processor_for
 from model.region_model import GPT4RoIForConditionalGeneration, RegionGPTForConditionalGeneration
 from model.stages import freeze_for
+from tests.small_models import small_gpt4roi
 from train.data.build import Build
 from train.data.example import RegionsAs, TrainingExample, TrainingRows
 from train.data.rows import ShardRows
 from train.step import batch_loss
 
 KINDS = {
-    "gpt4roi": (GPT4RoIForConditionalGeneration, tiny_gpt4roi),
+    "gpt4roi": (GPT4RoIForConditionalGeneration, small_gpt4roi),
     "regiongpt": (RegionGPTForConditionalGeneration, tiny_regiongpt),
 }
 CPU = torch.device("cpu")

@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from model.config import IMAGE_END_ID, IMAGE_ID, IMAGE_START_ID, REGION_ID
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from model.region_inputs import Regions
 from model.region_model import (
     GPT4RoIForConditionalGeneration,
     RegionGPTForConditionalGeneration,
     RegionModel,
 )
+from tests.small_models import small_gpt4roi
 
 FAMILIES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "gpt4roi": (GPT4RoIForConditionalGeneration, tiny_gpt4roi, {}),
-    "boundaries": (GPT4RoIForConditionalGeneration, tiny_gpt4roi, {"image_boundaries": True}),
+    "gpt4roi": (GPT4RoIForConditionalGeneration, small_gpt4roi, {}),
+    "boundaries": (GPT4RoIForConditionalGeneration, small_gpt4roi, {"image_boundaries": True}),
     "regiongpt": (RegionGPTForConditionalGeneration, tiny_regiongpt, {}),
     "siglip": (
         RegionGPTForConditionalGeneration,

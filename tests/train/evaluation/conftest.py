@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import regionforge
-from model.presets import tiny_gpt4roi, tiny_regiongpt
+from model.presets import tiny_regiongpt
 from model.tiny import write_tiny_model
+from tests.small_models import small_gpt4roi
 from train.data.build import Build
 from train.data.rows import ShardRows
 
@@ -18,7 +19,7 @@ from train.data.rows import ShardRows
 @pytest.fixture(scope="session")
 def tiny_models(made_once) -> dict[str, Path]:
     """The folders of both models, with random weights."""
-    configs = {"gpt4roi": tiny_gpt4roi(), "regiongpt": tiny_regiongpt()}
+    configs = {"gpt4roi": small_gpt4roi(), "regiongpt": tiny_regiongpt()}
 
     def make(root: Path) -> None:
         for kind, config in configs.items():
