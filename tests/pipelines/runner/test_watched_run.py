@@ -233,7 +233,7 @@ def test_a_run_that_does_not_move_ends(monkeypatch, pool_of, beats) -> None:
 
 
 def test_a_worker_that_works_is_waited_for(monkeypatch, pool_of) -> None:
-    monkeypatch.setattr(stall, "END_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "END_SECONDS", 2.0)
     monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
     monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
     pool, pulse = pool_of("sleep", "1000")
@@ -258,13 +258,13 @@ def test_a_run_without_workers_that_does_not_move_ends(monkeypatch) -> None:
 
 
 def test_progress_is_movement(monkeypatch) -> None:
-    monkeypatch.setattr(stall, "END_SECONDS", 1.0)
+    monkeypatch.setattr(stall, "END_SECONDS", 2.0)
     monkeypatch.setattr(stall, "_LOOK_SECONDS", 0.1)
     monkeypatch.setattr(stall, "_LAUNCHER_SHARE", 2.0)
     display = Display()
 
     def work() -> None:
-        for number in range(20):
+        for number in range(30):
             display.state = f"read {number}"
             time.sleep(0.1)
 
