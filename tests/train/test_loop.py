@@ -78,9 +78,9 @@ def test_every_stage_of_both_models_trains_on_all_tasks(rows, tokenizer, kind, s
     assert len(moved) > 0.9 * len(trained)
 
 
-@pytest.mark.parametrize(("kind", "stage"), STAGES[1::2])
+@pytest.mark.parametrize(("kind", "stage"), STAGES)
 def test_the_shards_of_every_recipe_train(every_recipe, sample_world, tokenizer, kind, stage):
-    """By reference: the pictures lie below a folder that is named. All but the tower is trained."""
+    """By reference: the pictures lie below a folder that is named."""
     model, processor = made(kind, tokenizer)
     for folder in sorted(every_recipe.iterdir()):
         build = Build.open(folder)
