@@ -53,9 +53,9 @@ class Witness:
     """All things in one picture."""
 
     def __init__(self, picture: Image.Image, seen: list[Seen]) -> None:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
-        paints = np.array(list(COLOURS.values()))
-        self.paint = np.abs(pixels[:, :, None] - paints).sum(axis=3).argmin(axis=2)
+        red, green, blue = (np.asarray(band, np.int16) for band in picture.convert("RGB").split())
+        distances = [abs(red - r) + abs(green - g) + abs(blue - b) for r, g, b in COLOURS.values()]
+        self.paint = np.argmin(distances, axis=0)
         self.seen = seen
         for thing in seen:
             ((most, _),) = Counter(self.paint[thing.mask].tolist()).most_common(1)
