@@ -22,8 +22,8 @@ from pipelines.plan import make_plan
 from pipelines.recipes.load import load_recipe, make_recipe
 from pipelines.runner.launch import LaunchOptions, launch
 from pipelines.verify import verify
+from tests.pipelines.places import same_place
 
-PIXELS = 0.01
 SENTENCES = 4_896  # of RefCOCOg val
 
 
@@ -37,10 +37,6 @@ def iou(box, other):
 def corners(bbox):
     x, y, width, height = bbox
     return x, y, x + width, y + height
-
-
-def same_place(box, other) -> bool:
-    return all(abs(one - two) <= PIXELS for one, two in zip(box, other, strict=True))
 
 
 def letters(text: str) -> str:

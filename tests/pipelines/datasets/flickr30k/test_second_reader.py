@@ -27,8 +27,8 @@ from prompts import dialogue, multi_region_caption
 from schemas.ledger import Stage
 from schemas.rejection import Kind
 from schemas.style import Style
+from tests.pipelines.places import same_place
 
-PIXELS = 0.01
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 Box = tuple[float, ...]
 
@@ -120,11 +120,7 @@ def asked_in(row: dict[str, Any]) -> Asked:
 
 
 def same(boxes: list[Box], expected: list[Box]) -> bool:
-    return len(boxes) == len(expected) and all(
-        abs(one - two) <= PIXELS
-        for box, other in zip(boxes, expected, strict=True)
-        for one, two in zip(box, other, strict=True)
-    )
+    return len(boxes) == len(expected) and all(map(same_place, boxes, expected))
 
 
 def problems(readers: dict[str, SecondReader], rows: list[Asked], style: Style) -> list[str]:

@@ -17,8 +17,8 @@ from PIL import Image
 
 from pipelines.verify import verify
 from schemas.errors import BuildError, UsageError
+from tests.pipelines.places import PIXELS, same_place
 
-PIXELS = 0.01
 FILES = {
     "refcoco": ("refcoco_val.json", 10_834),
     "refcoco_plus": ("refcoco+_val.json", 10_758),
@@ -101,10 +101,6 @@ def output(name, root, real_file, build_source, made_once, output_of):
         shutil.copytree(built.folder, folder, dirs_exist_ok=True)
 
     return output_of(made_once(f"flat_{name}_output", build))
-
-
-def same_place(box, other) -> bool:
-    return all(abs(one - two) <= PIXELS for one, two in zip(box, other, strict=True))
 
 
 def blankless(text: str) -> str:
